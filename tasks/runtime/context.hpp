@@ -1,0 +1,202 @@
+// Context: how a caller says "stop, I no longer want this", and until when it wants it.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+#include "error.hpp"
+#include "timer.hpp"
+
+namespace futures {
+
+class Context;
+
+namespace detail {
+
+// One node of the tree of contexts. A child holds on to its parent, never the other way round.
+class ContextState : public std::enable_shared_from_this<ContextState> {
+ public:
+  explicit ContextState(std::optional<Clock::time_point> deadline) : deadline_(deadline) {}
+
+  ~ContextState() {
+    if (timer_) Timer::instance().cancel(*timer_);
+  }
+
+  // Makes the node follow its parent and its own deadline. Separate from the constructor, because
+  // both may cancel at once and need weak_from_this().
+  void attach(std::shared_ptr<ContextState> parent, bool own_deadline) {
+    parent_ = std::move(parent);
+    if (parent_) {
+      parent_link_.emplace(parent_->token(), FollowParent{this});
+    }
+    if (!own_deadline || token().stop_requested()) return;
+    if (*deadline_ <= Clock::now()) {
+      cancel(deadline_error());
+      return;
+    }
+    timer_ = Timer::instance().schedule(*deadline_, [weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->cancel(deadline_error());
+    });
+  }
+
+  // The first reason stays. It is written before the stop is requested, so that whoever is told to
+  // stop can already read why.
+  void cancel(Error why) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (reason_) return;
+      reason_ = std::move(why);
+    }
+    stop_.request_stop();
+  }
+
+  std::optional<Error> reason() const {
+    const std::lock_guard lock(mutex_);
+    return reason_;
+  }
+
+  std::stop_token token() const { return stop_.get_token(); }
+  std::optional<Clock::time_point> deadline() const { return deadline_; }
+
+  static Error deadline_error() {
+    return Error{Errc::deadline_exceeded, "the deadline of the context passed"};
+  }
+
+ private:
+  struct FollowParent {
+    ContextState* child;
+    void operator()() const {
+      // A child whose last handle is going away in this moment needs no news.
+      if (auto self = child->weak_from_this().lock()) {
+        self->cancel(*self->parent_->reason());
+      }
+    }
+  };
+
+  const std::optional<Clock::time_point> deadline_;
+  std::stop_source stop_;
+  mutable std::mutex mutex_;
+  std::optional<Error> reason_;  // guarded by mutex_; set once
+  std::shared_ptr<ContextState> parent_;
+  std::optional<Timer::Id> timer_;
+  // Last member, so destroyed first: its destructor waits for a callback that is running elsewhere.
+  std::optional<std::stop_callback<FollowParent>> parent_link_;
+};
+
+}  // namespace detail
+
+// A handle on a node in a tree of cancellations; copies share the node. Cancelling a parent cancels
+// its children, never the other way round. Safe to use from many threads at once.
+class Context {
+ public:
+  // The root: never cancelled, no deadline.
+  static Context background() {
+    static const auto* root = new Context(std::make_shared<detail::ContextState>(std::nullopt));
+    return *root;
+  }
+
+  // Whether the context has ended. Never goes back to false.
+  bool done() const { return state_->token().stop_requested(); }
+
+  // Why the context ended; nullopt while it has not. The first reason is kept for good: a context
+  // that was cancelled does not turn into deadline_exceeded later.
+  std::optional<Error> error() const {
+    // Between "reason written" and "stop requested" the context has not ended yet: done() and
+    // error() must agree for everybody.
+    return done() ? state_->reason() : std::nullopt;
+  }
+
+  // The earliest deadline on the way up to the root.
+  std::optional<Clock::time_point> deadline() const { return state_->deadline(); }
+
+  // For std::stop_callback and condition_variable_any::wait(lock, token, predicate).
+  std::stop_token stop_token() const { return state_->token(); }
+
+  // Sleeps; returns true when the whole time passed and false, at once, when the context ended
+  // first.
+  template <class Rep, class Period>
+  bool sleep_for(std::chrono::duration<Rep, Period> duration) const {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    std::unique_lock lock(mutex);
+    wake.wait_until(lock, stop_token(), detail::after(duration), [] { return false; });
+    return !done();
+  }
+
+ private:
+  friend class CancelSource;
+  friend class ContextFactory;
+  explicit Context(std::shared_ptr<detail::ContextState> state) : state_(std::move(state)) {}
+
+  std::shared_ptr<detail::ContextState> state_;
+};
+
+// The right to cancel a context. Cancels it when it goes out of scope, so that nothing that was
+// started for a scope outlives the scope unnoticed. Move-only; a moved-from source does nothing.
+class CancelSource {
+ public:
+  CancelSource(CancelSource&&) = default;
+  CancelSource& operator=(CancelSource&& other) noexcept {
+    if (this != &other) {
+      cancel();
+      context_ = std::move(other.context_);
+    }
+    return *this;
+  }
+  CancelSource(const CancelSource&) = delete;
+  CancelSource& operator=(const CancelSource&) = delete;
+  ~CancelSource() { cancel(); }
+
+  const Context& context() const { return context_; }
+
+  // Ends the context; only the first reason counts. Runs the stop callbacks of everybody who
+  // listens on this thread, so do not call it with a lock held that they might want.
+  void cancel(Error why = Error{Errc::cancelled, "the context was cancelled"}) {
+    // A copy: a callback may destroy this source while it is being cancelled.
+    if (auto state = context_.state_) state->cancel(std::move(why));
+  }
+
+ private:
+  friend class ContextFactory;
+  explicit CancelSource(Context context) : context_(std::move(context)) {}
+
+  Context context_;
+};
+
+class ContextFactory {
+ private:
+  friend CancelSource with_cancel(const Context& parent);
+  friend CancelSource with_deadline(const Context& parent, Clock::time_point deadline);
+
+  static CancelSource child(const Context& parent, std::optional<Clock::time_point> deadline) {
+    const auto inherited = parent.deadline();
+    const bool own = deadline && (!inherited || *deadline < *inherited);
+    auto state = std::make_shared<detail::ContextState>(own ? deadline : inherited);
+    state->attach(parent.state_, own);
+    return CancelSource(Context(std::move(state)));
+  }
+};
+
+// A child that can be cancelled on its own and ends with its parent.
+inline CancelSource with_cancel(const Context& parent) {
+  return ContextFactory::child(parent, std::nullopt);
+}
+
+// A child that also ends, with Errc::deadline_exceeded, at the deadline; the parent's stays in
+// force when it is earlier. A deadline in the past ends the child at once, on the timer's thread.
+inline CancelSource with_deadline(const Context& parent, Clock::time_point deadline) {
+  return ContextFactory::child(parent, deadline);
+}
+
+inline CancelSource with_timeout(const Context& parent, Clock::duration timeout) {
+  return with_deadline(parent, detail::after(timeout));
+}
+
+}  // namespace futures
