@@ -141,22 +141,25 @@ class Receiver;
 template <class T>
 std::pair<Sender<T>, Receiver<T>> make_channel(std::size_t capacity);
 
-// The writing end; copies write to the same channel. Dropping every Sender does not close the
+// The writing end; copies write to the same channel. A handle, so const says nothing about the
+// channel. Safe to use from many threads at once. Dropping every Sender does not close the
 // channel: closing is a message ("no more will come") that somebody has to send.
 template <class T>
 class Sender {
  public:
   // Blocks while the channel is full. False: it is, or was meanwhile, closed; the value is gone.
-  bool send(T value) { return channel_->send(std::move(value)); }
+  bool send(T value) const { return channel_->send(std::move(value)); }
 
   // As above; also false when the context ended before there was room.
-  bool send(const Context& context, T value) { return channel_->send(context, std::move(value)); }
+  bool send(const Context& context, T value) const {
+    return channel_->send(context, std::move(value));
+  }
 
   // Never blocks. False: full or closed (with capacity 0: nobody is waiting for a value).
-  bool try_send(T value) { return channel_->try_send(std::move(value)); }
+  bool try_send(T value) const { return channel_->try_send(std::move(value)); }
 
   // What was sent before can still be received. Closing again does nothing.
-  void close() { channel_->close(); }
+  void close() const { channel_->close(); }
 
  private:
   friend std::pair<Sender<T>, Receiver<T>> make_channel<T>(std::size_t capacity);
@@ -165,25 +168,26 @@ class Sender {
   std::shared_ptr<detail::Channel<T>> channel_;
 };
 
-// The reading end; copies read from the same channel, and each value goes to one of them.
+// The reading end; copies read from the same channel, and each value goes to one of them. A handle,
+// safe to use from many threads at once.
 template <class T>
 class Receiver {
  public:
   // Blocks until there is a value. nullopt: closed and drained.
-  std::optional<T> receive() { return channel_->receive(); }
+  std::optional<T> receive() const { return channel_->receive(); }
 
   // Never blocks. nullopt: nothing there now, whether closed or not.
-  std::optional<T> try_receive() { return channel_->try_receive(); }
+  std::optional<T> try_receive() const { return channel_->try_receive(); }
 
   // nullopt: nothing came in time, or closed and drained; closed() tells which.
   template <class Rep, class Period>
-  std::optional<T> receive_for(std::chrono::duration<Rep, Period> duration) {
+  std::optional<T> receive_for(std::chrono::duration<Rep, Period> duration) const {
     return channel_->receive_for(duration);
   }
 
   // A value; or Errc::closed; or the context's error. A value that is already there is returned
   // even when the context has ended.
-  Result<T> receive(const Context& context) { return channel_->receive(context); }
+  Result<T> receive(const Context& context) const { return channel_->receive(context); }
 
   // Whether close() was called. Values sent before may still be waiting.
   bool closed() const { return channel_->closed(); }
