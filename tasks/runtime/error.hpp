@@ -26,6 +26,7 @@ enum class Errc : std::uint8_t {
   unavailable,        // a service or resource could not be reached; trying later may help
   not_found,          // there is no such thing
   corrupt,            // stored data is torn or was written by something else
+  service_error,      // a service answered, and its answer is an error
 };
 
 }  // namespace futures
@@ -62,6 +63,8 @@ class ErrcCategory final : public std::error_category {
         return "not found";
       case Errc::corrupt:
         return "corrupt";
+      case Errc::service_error:
+        return "service error";
     }
     return "unknown error " + std::to_string(value);
   }
