@@ -1,0 +1,466 @@
+// The checks of task 4. Promises live in shared_ptrs where a thread of the test might outlive the
+// test body; where the point is that nothing outlives anything, they do not.
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "promise.hpp"
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+#include "testing/kit.hpp"
+
+namespace {
+
+using futures::Context;
+using futures::Errc;
+using futures::Error;
+using futures::Promise;
+using futures::Result;
+using futures::with_cancel;
+using futures::with_timeout;
+
+const Context kForever = Context::background();
+
+// What an await returned, for failure messages.
+std::string said(const Result<int>& result) {
+  return result ? "the value " + std::to_string(*result)
+                : "the error \"" + result.error().code.message() + "\"";
+}
+
+Context cancelled_context() {
+  auto source = with_cancel(kForever);
+  source.cancel();
+  return source.context();
+}
+
+struct NoDefault {
+  explicit NoDefault(int v) : value(v) {}
+  int value;
+};
+
+// Basic ------------------------------------------------------------------------------------------
+
+TEST(Basic, ANewPromiseIsNotSettled) {
+  const Promise<int> promise;
+  EXPECT_FALSE(promise.settled()) << "nobody has called resolve or reject yet";
+}
+
+TEST(Basic, AwaitReturnsTheValueThatWasResolved) {
+  Promise<std::string> promise;
+  EXPECT_TRUE(promise.resolve("hello")) << "the first resolve settles the promise and says so";
+  EXPECT_TRUE(promise.settled());
+  const auto result = promise.await(kForever);
+  ASSERT_TRUE(result) << "await returned the error " << result.error().message;
+  EXPECT_EQ(*result, "hello");
+}
+
+TEST(Basic, AwaitReturnsTheErrorThatWasRejected) {
+  Promise<std::string> promise;
+  EXPECT_TRUE(promise.reject(Error{Errc::unavailable, "the printer is on fire"}));
+  EXPECT_TRUE(promise.settled()) << "a rejected promise is settled, too";
+  const auto result = promise.await(kForever);
+  ASSERT_FALSE(result) << "await returned the value \"" << *result << "\" of a rejected promise";
+  EXPECT_EQ(result.error(), (Error{Errc::unavailable, "the printer is on fire"}))
+      << "the error must arrive as it was given";
+}
+
+TEST(Basic, TheFirstToSettleWinsAndLaterCallsAreSilentNoOps) {
+  Promise<int> resolved;
+  EXPECT_TRUE(resolved.resolve(1));
+  EXPECT_FALSE(resolved.resolve(2)) << "the second resolve did not settle the promise";
+  EXPECT_FALSE(resolved.reject(Error{Errc::unavailable, "late"}));
+  EXPECT_EQ(said(resolved.await(kForever)), "the value 1") << "a later call changed the result";
+
+  Promise<int> rejected;
+  EXPECT_TRUE(rejected.reject(Error{Errc::unavailable, "first"}));
+  EXPECT_FALSE(rejected.reject(Error{Errc::closed, "second"}));
+  EXPECT_FALSE(rejected.resolve(3));
+  const auto result = rejected.await(kForever);
+  ASSERT_FALSE(result) << "a later resolve turned the failure into " << said(result);
+  EXPECT_EQ(result.error().message, "first") << "a later reject changed the error";
+}
+
+TEST(Basic, AwaitCanBeCalledAgainAndReturnsTheSame) {
+  Promise<std::string> promise;
+  promise.resolve("a string that is too long to live inside the string object");
+  const auto first = promise.await(kForever);
+  const auto second = promise.await(kForever);
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(*second, *first) << "the first await must leave the result where it is";
+}
+
+TEST(Basic, AResultThatIsThereBeatsAnEndedContext) {
+  const auto ended = cancelled_context();
+  Promise<int> resolved;
+  resolved.resolve(7);
+  EXPECT_EQ(said(resolved.await(ended)), "the value 7")
+      << "the work was done; that the context ended as well is no reason to drop it";
+
+  Promise<int> rejected;
+  rejected.reject(Error{Errc::unavailable, ""});
+  const auto result = rejected.await(ended);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Errc::unavailable)
+      << "an error is a result as well: it is what the caller asked for";
+}
+
+TEST(Basic, AwaitGivesUpWhenItsContextWasCancelled) {
+  Promise<int> promise;
+  const auto result = promise.await(cancelled_context());
+  ASSERT_FALSE(result) << "nobody settled the promise, and yet await returned " << said(result);
+  EXPECT_EQ(result.error().code, Errc::cancelled);
+  EXPECT_FALSE(promise.settled()) << "giving up on a promise does not settle it";
+  EXPECT_TRUE(promise.resolve(7))
+      << "an await that gave up must not stop the promise from settling";
+  EXPECT_EQ(said(promise.await(kForever)), "the value 7");
+}
+
+TEST(Basic, AwaitGivesUpAtItsDeadline) {
+  const Promise<int> promise;
+  const auto soon = with_timeout(kForever, std::chrono::milliseconds(1));
+  const auto result = promise.await(soon.context());
+  ASSERT_FALSE(result) << "nobody settled the promise, and yet await returned " << said(result);
+  EXPECT_EQ(result.error().code, Errc::deadline_exceeded)
+      << "the context knows why it ended: \"" << result.error().code.message() << "\" is not it";
+}
+
+TEST(Basic, TheValueNeedsNoDefaultConstructor) {
+  Promise<NoDefault> promise;
+  EXPECT_FALSE(promise.await(cancelled_context()));
+  promise.resolve(NoDefault(5));
+  const auto result = promise.await(kForever);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->value, 5);
+}
+
+TEST(Basic, AnAwaiterOnAnotherThreadGetsTheResult) {
+  Promise<int> promise;
+  workbook::Gate about_to_await;
+  std::optional<Result<int>> result;
+  std::jthread awaiter([&] {
+    about_to_await.open();
+    result = promise.await(kForever);
+  });
+  about_to_await.wait();
+  promise.resolve(7);
+  awaiter.join();
+  EXPECT_EQ(said(*result), "the value 7");
+}
+
+// Stress -----------------------------------------------------------------------------------------
+
+TEST(Stress, OfAThousandResolversExactlyOneSettles) {
+  struct State {
+    Promise<int> promise;
+    std::atomic<int> transitions{0};
+    std::atomic<int> winner{-1};
+  };
+  workbook::stress_on(
+      workbook::crowd(1000), workbook::rounds(1), [] { return std::make_unique<State>(); },
+      [](auto& state, std::size_t thread) {
+        if (!state->promise.resolve(static_cast<int>(thread))) return;
+        ++state->transitions;
+        state->winner = static_cast<int>(thread);
+      },
+      [](auto& state) {
+        EXPECT_EQ(state->transitions, 1)
+            << "this many resolvers were told that they settled the promise; is there a moment in "
+               "which two of them can both find it unsettled?";
+        const auto result = state->promise.await(kForever);
+        ASSERT_TRUE(result);
+        EXPECT_EQ(*result, state->winner) << "the result is not the one of the resolver that won";
+      });
+}
+
+TEST(Stress, ResolversRejectersAndAwaitersAllAgree) {
+  constexpr std::size_t kThreads = 24;  // a third each
+  struct State {
+    Promise<int> promise;
+    std::atomic<int> transitions{0};
+    std::array<std::optional<Result<int>>, kThreads> results;
+  };
+  workbook::stress_on(
+      kThreads, workbook::rounds(30), [] { return std::make_unique<State>(); },
+      [](auto& state, std::size_t thread) {
+        const int number = static_cast<int>(thread);
+        if (number % 3 == 0) {
+          if (state->promise.resolve(number)) ++state->transitions;
+        } else if (number % 3 == 1) {
+          if (state->promise.reject(Error{Errc::unavailable, ""})) ++state->transitions;
+        }
+        state->results[thread] = state->promise.await(kForever);
+      },
+      [](auto& state) {
+        EXPECT_EQ(state->transitions, 1) << "settled more than once, or nobody was told";
+        for (std::size_t i = 1; i < kThreads; ++i) {
+          EXPECT_EQ(said(*state->results[i]), said(*state->results[0]))
+              << "thread " << i << " and thread 0 awaited the same promise";
+        }
+      });
+}
+
+TEST(Stress, EveryAwaiterWakesUp) {
+  struct State {
+    Promise<int> promise;
+    std::atomic<int> seven{0};
+  };
+  const std::size_t threads = workbook::crowd(200);
+  workbook::stress_on(
+      threads, workbook::rounds(2), [] { return std::make_unique<State>(); },
+      [threads](auto& state, std::size_t thread) {
+        if (thread == threads / 2) state->promise.resolve(7);
+        const auto result = state->promise.await(kForever);
+        if (result && *result == 7) ++state->seven;
+      },
+      [threads](auto& state) {
+        EXPECT_EQ(static_cast<std::size_t>(state->seven), threads)
+            << "this many of " << threads << " awaiters got the value";
+      });
+}
+
+TEST(Stress, TheAwaiterMayDestroyThePromiseAtOnce) {
+  struct State {
+    Promise<int>* promise = new Promise<int>;
+  };
+  workbook::stress_on(
+      2, workbook::rounds(400), [] { return State{}; },
+      [](State& state, std::size_t thread) {
+        if (thread == 0) {
+          state.promise->resolve(7);
+        } else {
+          EXPECT_EQ(said(state.promise->await(kForever)), "the value 7");
+          delete state.promise;  // resolve() has delivered; it need not have returned
+        }
+      },
+      [](State&) {});
+}
+
+TEST(Stress, AResultIsNotLostToACancellationThatComesAfterIt) {
+  struct State {
+    Promise<int> promise;
+    futures::CancelSource source = with_cancel(kForever);
+    std::optional<Result<int>> result;
+  };
+  workbook::stress_on(
+      2, workbook::rounds(400), [] { return std::make_unique<State>(); },
+      [](auto& state, std::size_t thread) {
+        if (thread == 0) {
+          state->promise.resolve(7);
+          state->source.cancel();
+        } else {
+          state->result = state->promise.await(state->source.context());
+        }
+      },
+      [](auto& state) {
+        EXPECT_EQ(said(*state->result), "the value 7")
+            << "resolve had returned before the context was cancelled: whoever can see the "
+               "cancellation must look for the result once more";
+      });
+}
+
+TEST(Stress, ACancellationReachesAwaitersThatAreJustGoingToSleep) {
+  struct State {
+    Promise<int> promise;
+    futures::CancelSource source = with_cancel(kForever);
+  };
+  workbook::stress_on(
+      3, workbook::rounds(200), [] { return std::make_unique<State>(); },
+      [](auto& state, std::size_t thread) {
+        if (thread == 0) {
+          state->source.cancel();
+        } else {
+          const auto result = state->promise.await(state->source.context());
+          EXPECT_FALSE(result) << "nobody settled the promise";
+        }
+      },
+      [](auto&) {});
+}
+
+// Lifecycle --------------------------------------------------------------------------------------
+
+TEST(Lifecycle, AwaitersOfAPromiseThatNeverSettlesLeaveWithTheirContext) {
+  const Promise<int> promise;
+  auto source = with_cancel(kForever);
+  std::atomic<int> gave_up{0};
+  {
+    std::vector<std::jthread> awaiters;
+    for (int i = 0; i < 8; ++i) {
+      awaiters.emplace_back([&] {
+        const auto result = promise.await(source.context());
+        if (!result && result.error().code == Errc::cancelled) ++gave_up;
+      });
+    }
+    source.cancel();
+  }
+  EXPECT_EQ(gave_up, 8);
+}
+
+TEST(Lifecycle, AnAwaiterThatLeavesDisturbsNoOther) {
+  Promise<int> promise;
+  auto impatient = with_cancel(kForever);
+  std::optional<Result<int>> left;
+  std::optional<Result<int>> stayed;
+  std::jthread patient([&] { stayed = promise.await(kForever); });
+  std::jthread leaver([&] { left = promise.await(impatient.context()); });
+  impatient.cancel();
+  leaver.join();
+  EXPECT_FALSE(*left);
+  EXPECT_TRUE(promise.resolve(7)) << "one awaiter's cancellation settled the promise for all";
+  patient.join();
+  EXPECT_EQ(said(*stayed), "the value 7");
+}
+
+TEST(Lifecycle, ValuesAreDestroyedWithThePromise) {
+  const int before = workbook::Tracked::live();
+  {
+    Promise<workbook::Tracked> promise;
+    promise.resolve(workbook::Tracked{});
+    promise.resolve(workbook::Tracked{});  // too late, but its value must not be kept for ever
+    EXPECT_TRUE(promise.await(kForever));
+    EXPECT_GT(workbook::Tracked::live(), before) << "the promise must keep the value for others";
+  }
+  EXPECT_EQ(workbook::Tracked::live(), before) << "values outlived the promise";
+}
+
+TEST(Lifecycle, AContextMayEndLongAfterThePromiseIsGone) {
+  auto source = with_cancel(kForever);
+  auto promise = std::make_unique<Promise<int>>();
+  std::jthread resolver([&p = *promise] { p.resolve(7); });
+  EXPECT_EQ(said(promise->await(source.context())), "the value 7");
+  resolver.join();
+  promise.reset();
+  source.cancel();  // nothing of the await may still be listening
+}
+
+TEST(Lifecycle, AnAwaitThatGaveUpLeavesNothingBehind) {
+  auto promise = std::make_unique<Promise<int>>();
+  auto source = with_cancel(kForever);
+  std::jthread canceller([&] { source.cancel(); });
+  EXPECT_FALSE(promise->await(source.context()));
+  canceller.join();
+  EXPECT_TRUE(promise->resolve(7)) << "the awaiter has left; the promise must not notice";
+  promise.reset();
+}
+
+// Throws when it is copied while `armed`.
+struct Brittle {
+  Brittle() = default;
+  Brittle(const Brittle&) {
+    if (armed) throw std::runtime_error("this copy was not meant to succeed");
+  }
+  Brittle(Brittle&&) noexcept {}
+  Brittle& operator=(const Brittle&) = default;
+  Brittle& operator=(Brittle&&) noexcept { return *this; }
+  static inline std::atomic<bool> armed{false};
+};
+
+TEST(Lifecycle, ACopyThatThrowsHarmsNobodyElse) {
+  Promise<Brittle> promise;
+  promise.resolve(Brittle{});
+  Brittle::armed = true;
+  try {
+    EXPECT_FALSE(promise.await(kForever)) << "copying the value threw; there is nothing to return";
+  } catch (const std::runtime_error&) {
+    // Just as good.
+  }
+  Brittle::armed = false;
+  EXPECT_FALSE(promise.resolve(Brittle{}));
+  EXPECT_TRUE(promise.await(kForever)) << "the result must still be there for the next awaiter";
+}
+
+// Explored: small, for all schedules
+// ---------------------------------------------------------------
+
+TEST(Explored, OfTwoResolversOneWinsAndItsValueStands) {
+  Promise<int> promise;
+  bool first = false;
+  bool second = false;
+  std::jthread other([&] { first = promise.resolve(1); });
+  second = promise.resolve(2);
+  other.join();
+  ASSERT_NE(first, second) << (first ? "both were told that they settled the promise"
+                                     : "neither was told that it settled the promise");
+  EXPECT_EQ(said(promise.await(kForever)), first ? "the value 1" : "the value 2");
+}
+
+TEST(Explored, ResolveRacesReject) {
+  Promise<int> promise;
+  bool rejected = false;
+  std::jthread other([&] { rejected = promise.reject(Error{Errc::unavailable, ""}); });
+  const bool resolved = promise.resolve(2);
+  other.join();
+  ASSERT_NE(resolved, rejected);
+  EXPECT_EQ(promise.await(kForever).has_value(), resolved)
+      << "the result is not the one of the call that won";
+}
+
+TEST(Explored, AnAwaiterNeverMissesTheResult) {
+  Promise<int> promise;
+  std::jthread resolver([&] { promise.resolve(7); });
+  EXPECT_EQ(said(promise.await(kForever)), "the value 7");
+}
+
+TEST(Explored, TwoAwaitersBothGetTheResult) {
+  Promise<int> promise;
+  std::jthread other([&] { EXPECT_EQ(said(promise.await(kForever)), "the value 7"); });
+  std::jthread resolver([&] { promise.resolve(7); });
+  EXPECT_EQ(said(promise.await(kForever)), "the value 7");
+}
+
+TEST(Explored, TheAwaiterMayDestroyThePromise) {
+  auto promise = std::make_unique<Promise<int>>();
+  std::jthread resolver([p = promise.get()] { p->resolve(7); });
+  EXPECT_TRUE(promise->await(kForever));
+  promise.reset();
+}
+
+TEST(Explored, AResultThatCameBeforeTheCancellationWins) {
+  Promise<int> promise;
+  auto source = with_cancel(kForever);
+  std::jthread resolver([&] {
+    promise.resolve(7);
+    source.cancel();
+  });
+  EXPECT_EQ(said(promise.await(source.context())), "the value 7")
+      << "resolve had returned before the context was cancelled";
+}
+
+TEST(Explored, ACancellationIsNeverMissed) {
+  const Promise<int> promise;
+  auto source = with_cancel(kForever);
+  std::jthread canceller([&] { source.cancel(); });
+  const auto result = promise.await(source.context());
+  ASSERT_FALSE(result) << "nobody settled the promise, and yet await returned " << said(result);
+  EXPECT_EQ(result.error().code, Errc::cancelled);
+}
+
+TEST(Explored, ResolveAndCancelAtTheSameTimeGiveOneOrTheOther) {
+  Promise<int> promise;
+  auto source = with_cancel(kForever);
+  std::jthread resolver([&] { promise.resolve(7); });
+  std::jthread canceller([&] { source.cancel(); });
+  const auto result = promise.await(source.context());
+  if (result) {
+    EXPECT_EQ(*result, 7);
+  } else {
+    EXPECT_EQ(result.error().code, Errc::cancelled);
+  }
+}
+
+TEST(Explored, OnceSettledIsTrueTheResultIsThere) {
+  Promise<int> promise;
+  const auto ended = cancelled_context();
+  std::jthread resolver([&] { promise.resolve(7); });
+  if (promise.settled()) {
+    EXPECT_EQ(said(promise.await(ended)), "the value 7")
+        << "settled() said that there is a result, and then await could not find it";
+  }
+}
+
+}  // namespace
