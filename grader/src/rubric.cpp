@@ -35,10 +35,10 @@ Score zero(std::string why) { return {.points = 0, .settled = true, .why = std::
 
 Score passing(const Evidence& e) {
   if (e.copied) return {1, true, "it passes, and it is the workbook's own solution in other words"};
-  const bool third =
-      (e.own_test == OwnTest::qualified && !e.reference_first) || e.third_point_kept;
-  if (third) return {3, true, "it passes, and your own test broke an earlier version"};
-  const bool settled = e.own_test != OwnTest::inconclusive;
+  const bool own_work = !e.reference_opened || e.qualified_before_reference;
+  if (e.own_test == OwnTest::qualified && own_work)
+    return {3, true, "it passes, and your own test broke an earlier version"};
+  const bool settled = e.own_test != OwnTest::inconclusive || !own_work;
   if (e.reference_first) return {1, true, "it passes, with the reference opened first"};
   if (e.hint_first) return {1, settled, "it passes, with a hint opened first"};
   return {2, settled, "it passes, unaided"};

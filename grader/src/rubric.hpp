@@ -31,11 +31,12 @@ enum class OwnTest {
 // time without any help. What was earned unaided stays earned when the help is opened afterwards.
 struct Evidence {
   Standing standing = Standing::not_started;
-  bool hint_first = false;       // a hint was opened first
-  bool reference_first = false;  // the reference was unfolded first
-  bool copied = false;           // the header is a workbook's solution with other names or layout
+  bool hint_first = false;                  // a hint was opened first
+  bool reference_first = false;             // the reference was unfolded first
+  bool reference_opened = false;            // at any time
+  bool qualified_before_reference = false;  // the own test qualified before that
+  bool copied = false;  // the header is a workbook's solution with other names or layout
   OwnTest own_test = OwnTest::not_tried;
-  bool third_point_kept = false;  // it qualified earlier, before the reference was unfolded
 };
 
 struct Score {
@@ -51,7 +52,7 @@ Score score(const Evidence& evidence);
 
 // What a total says. Bands are drawn for the whole workbook (45); a smaller total is scaled to it.
 struct Band {
-  int from = 0;         // the band's limits, scaled to `out_of`
+  int from = 0;  // the band's limits, scaled to `out_of`
   int to = 0;
   std::string meaning;  // what you can do
   std::string advice;   // what to do next
