@@ -1,0 +1,146 @@
+#include "trial.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace grader {
+namespace {
+
+using Verdict = TrialResult::Verdict;
+
+// Suspects are built and first played in groups of this size: most tests break one of the first.
+constexpr std::size_t kGroup = 2;
+constexpr int kFirstTries = 2;
+// In a row; a single stumble of the machine is forgiven.
+constexpr int kUnclearLimit = 3;
+
+class Trial {
+ public:
+  Trial(const Players& players, std::mt19937_64& chance) : players_(players), chance_(chance) {}
+
+  TrialResult run() {
+    for (std::size_t from = 0; from < players_.suspects; from += kGroup) {
+      const auto to = std::min(from + kGroup, players_.suspects);
+      if (players_.prepare) players_.prepare(from, to);
+      for (auto suspect = from; suspect < to; ++suspect) alive_.push_back(suspect);
+      if (auto result = screen(
+              {alive_.end() - static_cast<std::ptrdiff_t>(to - from), alive_.end()}, kFirstTries)) {
+        return *result;
+      }
+    }
+    if (auto result = screen(alive_, tries_per_version - kFirstTries)) return *result;
+    if (players_.suspects == 0) return screen_rights();
+    return too_rarely_.value_or(TrialResult{.verdict = Verdict::breaks_nothing});
+  }
+
+ private:
+  enum class Side { right, suspect };
+
+  // Plays each of `suspects` and as many right versions, `rounds` times, in shuffled order, and
+  // goes into a suspect as soon as it breaks.
+  std::optional<TrialResult> screen(std::vector<std::size_t> suspects, int rounds) {
+    for (int round = 0; round < rounds; ++round) {
+      std::vector<std::pair<Side, std::size_t>> order;
+      for (const auto suspect : suspects) {
+        order.emplace_back(Side::suspect, suspect);
+        order.emplace_back(Side::right, next_right());
+      }
+      std::ranges::shuffle(order, chance_);
+      for (const auto& [side, version] : order) {
+        if (side == Side::suspect && !is_alive(version)) continue;
+        const auto played = play(side, version);
+        if (ended_) return ended_;
+        if (side == Side::suspect && played.end == Played::End::broke) {
+          if (auto result = go_into(version, played.how)) return result;
+        }
+      }
+    }
+    return std::nullopt;
+  }
+
+  // Nothing to break: still worth telling a test that breaks what is right.
+  TrialResult screen_rights() {
+    for (int i = 0; i < tries_per_version && !ended_; ++i) play(Side::right, next_right());
+    return ended_.value_or(TrialResult{.verdict = Verdict::breaks_nothing});
+  }
+
+  // Confirms that `suspect` really is broken by the test. The run that drew our attention does not
+  // count: it was picked because it broke.
+  std::optional<TrialResult> go_into(std::size_t suspect, const std::string& how) {
+    std::erase(alive_, suspect);
+    if (players_.counts && !players_.counts(suspect)) return std::nullopt;
+    Tally tally;
+    int right_runs = 0;
+    for (const int look : looks) {
+      if (!confirm(suspect, look, tally, right_runs)) return ended_;
+      if (chance_of_luck(tally, right_runs) <= luck_limit) {
+        return TrialResult{Verdict::tells_apart, suspect, tally, right_runs, how};
+      }
+    }
+    if (!too_rarely_ || tally.broken > too_rarely_->suspect.broken) {
+      too_rarely_ = TrialResult{Verdict::too_rarely, suspect, tally, right_runs, how};
+    }
+    return std::nullopt;
+  }
+
+  // Plays on until the suspect has had `look` confirming runs. False: the trial is over.
+  bool confirm(std::size_t suspect, int look, Tally& tally, int& right_runs) {
+    std::vector<Side> order;
+    for (int run = tally.runs; run < look; ++run) {
+      order.insert(order.end(), {Side::suspect, Side::right, Side::right});
+    }
+    std::ranges::shuffle(order, chance_);
+    for (const auto side : order) {
+      const auto played = play(side, side == Side::right ? next_right() : suspect);
+      if (ended_) return false;
+      if (played.end == Played::End::unclear) continue;
+      if (side == Side::right) {
+        ++right_runs;
+      } else {
+        ++tally.runs;
+        if (played.end == Played::End::broke) ++tally.broken;
+      }
+    }
+    return true;
+  }
+
+  Played play(Side side, std::size_t version) {
+    if (players_.out_of_time && players_.out_of_time()) {
+      ended_ = TrialResult{};
+      return {};
+    }
+    auto played =
+        side == Side::right ? players_.play_right(version) : players_.play_suspect(version);
+    unclear_in_a_row_ = played.end == Played::End::unclear ? unclear_in_a_row_ + 1 : 0;
+    if (unclear_in_a_row_ >= kUnclearLimit) {
+      ended_ = TrialResult{.verdict = Verdict::unclear, .how = played.how};
+    } else if (side == Side::right && played.end == Played::End::broke) {
+      ended_ = TrialResult{.verdict = Verdict::breaks_right, .version = version, .how = played.how};
+    }
+    return played;
+  }
+
+  bool is_alive(std::size_t suspect) const {
+    return std::ranges::find(alive_, suspect) != alive_.end();
+  }
+
+  std::size_t next_right() { return right_++ % players_.rights; }
+
+  const Players& players_;
+  std::mt19937_64& chance_;
+  std::vector<std::size_t> alive_;  // suspects prepared and not gone into yet
+  std::size_t right_ = 0;
+  int unclear_in_a_row_ = 0;
+  std::optional<TrialResult> too_rarely_;
+  std::optional<TrialResult> ended_;
+};
+
+}  // namespace
+
+TrialResult try_test(const Players& players, std::mt19937_64& chance) {
+  return Trial(players, chance).run();
+}
+
+}  // namespace grader
