@@ -1,0 +1,49 @@
+// Which build of a suite this is, and how much of a test it can carry.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace workbook {
+
+enum class Flavour {
+  plain,     // as fast as it gets: the big crowds
+  thread,    // under ThreadSanitizer
+  address,   // under AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer
+  explored,  // every test runs under many schedules, with a virtual clock
+};
+
+constexpr Flavour flavour() {
+#if defined(WORKBOOK_FLAVOUR_THREAD)
+  return Flavour::thread;
+#elif defined(WORKBOOK_FLAVOUR_ADDRESS)
+  return Flavour::address;
+#elif defined(WORKBOOK_FLAVOUR_EXPLORED)
+  return Flavour::explored;
+#else
+  return Flavour::plain;
+#endif
+}
+
+// How many threads a test that wants `wanted` live ones may have: sanitizers pay megabytes for
+// each, and the explorer's schedules multiply with them.
+constexpr std::size_t crowd(std::size_t wanted) {
+  const std::size_t most = flavour() == Flavour::plain      ? wanted
+                           : flavour() == Flavour::explored ? 3
+                                                            : 200;
+  return wanted < most ? wanted : most;
+}
+
+// How often a test that wants `wanted` rounds shall repeat. Never 0.
+constexpr std::size_t rounds(std::size_t wanted) {
+  const std::size_t asked = flavour() == Flavour::plain      ? wanted
+                            : flavour() == Flavour::explored ? 1
+                                                             : wanted / 4;
+  return asked == 0 ? 1 : asked;
+}
+
+// An upper bound for waits that must end. A right version never needs it, and a loaded machine
+// keeps it too: use it where a flawed version would wait for ever.
+inline constexpr std::chrono::seconds patience{30};
+
+}  // namespace workbook
