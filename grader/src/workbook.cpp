@@ -1,0 +1,120 @@
+#include "workbook.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+#include "ledger_files.hpp"
+#include "task.hpp"
+
+namespace grader {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kLargestFile = 1U << 20U;
+
+bool is_workbook(const fs::path& dir) {
+  std::error_code ignored;
+  return fs::is_directory(dir / "tasks" / "runtime", ignored);
+}
+
+fs::path find_root() {
+  for (auto dir = fs::current_path();; dir = dir.parent_path()) {
+    if (is_workbook(dir)) return dir;
+    if (dir == dir.parent_path()) break;
+  }
+  throw UsageError("there is no workbook here: run this inside the checkout, or say --root DIR");
+}
+
+bool same_folder(const fs::path& a, const fs::path& b) {
+  std::error_code ignored;
+  return fs::equivalent(a, b, ignored);
+}
+
+}  // namespace
+
+const Task& Workbook::task(int number) const {
+  if (const auto* found = find_task(tasks, number)) return *found;
+  std::vector<int> numbers;
+  for (const auto& task : tasks) numbers.push_back(task.number);
+  throw UsageError(
+      fmt::format("there is no task {}; the tasks here are {}", number, fmt::join(numbers, ", ")));
+}
+
+fs::path Workbook::reference(const Task& task) const {
+  return solutions_dir / task.folder / task.header;
+}
+
+Workbook open_workbook(const fs::path& root, const fs::path& build_dir) {
+  Workbook workbook;
+  workbook.root = root.empty() ? find_root() : fs::absolute(root).lexically_normal();
+  if (!is_workbook(workbook.root)) {
+    throw UsageError(fmt::format("{} is not a workbook: it has no tasks/runtime", root.string()));
+  }
+  workbook.tasks_dir = workbook.root / "tasks";
+  workbook.solutions_dir = workbook.root / "solutions";
+  workbook.build_dir = build_dir.empty() ? workbook.root / "build" : fs::absolute(build_dir);
+  workbook.tasks = discover_tasks(workbook.tasks_dir);
+  return workbook;
+}
+
+Submission open_submission(const Workbook& workbook, const fs::path& dir) {
+  Submission submission;
+  submission.dir = dir.empty() ? workbook.tasks_dir : fs::absolute(dir).lexically_normal();
+  submission.name = dir.empty() ? "tasks" : dir.string();
+  while (submission.name.size() > 1 && submission.name.ends_with('/')) submission.name.pop_back();
+  std::error_code ignored;
+  if (!fs::is_directory(submission.dir, ignored)) {
+    throw UsageError(fmt::format("there is no folder {}", submission.name));
+  }
+  submission.is_tasks = same_folder(submission.dir, workbook.tasks_dir);
+  submission.is_solutions = same_folder(submission.dir, workbook.solutions_dir);
+  const bool has_any = std::ranges::any_of(workbook.tasks, [&](const Task& task) {
+    return fs::is_directory(submission.dir / task.folder, ignored);
+  });
+  if (!has_any) {
+    throw UsageError(fmt::format("{} is not shaped like tasks/: it has no folder {}",
+                                 submission.name,
+                                 workbook.tasks.empty() ? "01_…" : workbook.tasks.front().folder));
+  }
+  return submission;
+}
+
+SubmittedFile read_submitted(const Submission& submission, const Task& task,
+                             std::string_view file_name) {
+  SubmittedFile file;
+  file.path = submission.dir / task.folder / file_name;
+  std::error_code ignored;
+  file.exists = fs::exists(fs::symlink_status(file.path, ignored));
+  const UniqueFd dir(::open(submission.dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!dir) return file;
+  const auto folder = open_folder(dir.get(), task.folder.c_str(), false);
+  std::string text;
+  if (folder && read_file_at(folder.get(), std::string(file_name).c_str(), text, kLargestFile)) {
+    file.text = std::move(text);
+  }
+  return file;
+}
+
+std::vector<fs::path> headers_in(const fs::path& dir) {
+  std::vector<fs::path> found;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(dir, ignored)) {
+    if (entry.path().extension() == ".hpp") found.push_back(entry.path());
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+std::string slurp(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+}  // namespace grader
