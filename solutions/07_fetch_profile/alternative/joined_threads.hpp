@@ -1,0 +1,120 @@
+// Right: keeps its threads and joins them one by one; call_once picks the first error.
+#pragma once
+
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+
+namespace futures {
+
+struct User {
+  std::string id;
+  std::string name;
+  friend bool operator==(const User&, const User&) = default;
+};
+
+struct Order {
+  std::string id;
+  friend bool operator==(const Order&, const Order&) = default;
+};
+
+struct Recommendation {
+  std::string sku;
+  friend bool operator==(const Recommendation&, const Recommendation&) = default;
+};
+
+struct Profile {
+  User user;
+  std::vector<Order> orders;
+  std::vector<Recommendation> recommendations;
+  friend bool operator==(const Profile&, const Profile&) = default;
+};
+
+// Where the parts come from. Every member may be called from any thread, blocks until it has an
+// answer, and is expected, but can't be forced, to give up when its context ends. `id` is only good
+// during the call.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual Result<User> fetch_user(const Context& context, std::string_view id) = 0;
+  virtual Result<std::vector<Order>> fetch_orders(const Context& context, std::string_view id) = 0;
+  virtual Result<std::vector<Recommendation>> fetch_recommendations(const Context& context,
+                                                                    std::string_view id) = 0;
+};
+
+class ErrorGroup {
+ public:
+  explicit ErrorGroup(const Context& parent) : source_(with_cancel(parent)) {}
+
+  const Context& context() const { return source_.context(); }
+
+  void go(Fn<Result<void>(const Context&)> fn) {
+    const std::lock_guard lock(mutex_);
+    threads_.emplace_back([this, fn = std::move(fn)]() mutable {
+      Result<void> outcome;
+      try {
+        outcome = fn(context());
+      } catch (...) {
+        outcome = std::unexpected(error_from_current_exception());
+      }
+      if (outcome) return;
+      // call_once keeps the others waiting until the first error is in its place, which is before
+      // anybody can be told to stop.
+      std::call_once(once_, [&] { first_error_ = std::move(outcome.error()); });
+      source_.cancel();
+    });
+  }
+
+  Result<void> wait() {
+    const std::lock_guard one_at_a_time(joining_);
+    while (auto thread = next()) thread->join();
+    if (first_error_) return std::unexpected(*first_error_);
+    return {};
+  }
+
+ private:
+  std::optional<std::thread> next() {
+    const std::lock_guard lock(mutex_);
+    if (threads_.empty()) return std::nullopt;
+    std::optional<std::thread> thread(std::move(threads_.front()));
+    threads_.pop_front();
+    return thread;
+  }
+
+  CancelSource source_;
+  std::once_flag once_;
+  std::optional<Error> first_error_;  // written once; read after all threads were joined
+  std::mutex joining_;
+  std::mutex mutex_;
+  std::deque<std::thread> threads_;  // guarded by mutex_
+};
+
+template <class T>
+Result<void> store(Result<T> fetched, T& place) {
+  if (!fetched) return std::unexpected(std::move(fetched.error()));
+  place = *std::move(fetched);
+  return {};
+}
+
+inline Result<Profile> fetch_profile(const Context& context, Backend& backend,
+                                     std::string_view id) {
+  Profile profile;
+  ErrorGroup group(context);
+  group.go([&](const Context& c) { return store(backend.fetch_user(c, id), profile.user); });
+  group.go([&](const Context& c) { return store(backend.fetch_orders(c, id), profile.orders); });
+  group.go([&](const Context& c) {
+    return store(backend.fetch_recommendations(c, id), profile.recommendations);
+  });
+  if (auto outcome = group.wait(); !outcome) return std::unexpected(outcome.error());
+  return profile;
+}
+
+}  // namespace futures
