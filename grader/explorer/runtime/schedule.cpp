@@ -23,6 +23,8 @@ void begin_schedule(std::uint64_t seed) {
   shared->path_hash = 0xcbf29ce484222325ull;
   shared->failure.kind = FailureKind::none;
   shared->failure.object = 0;
+  shared->failure.file[0] = '\0';
+  shared->failure.line = 0;
   start_strategy(seed);
   reset_objects();
   reset_shadow();
@@ -60,8 +62,14 @@ void end_schedule() {
   join_really();
 }
 
-void report_check_failed(const char* message) {
-  if (runtime.on) fail(FailureKind::check_failed, "%s", message);
+void report_check_failed(const char* file, int line, const char* message) {
+  if (!runtime.on) return;
+  Failure& failure = shared->failure;
+  std::size_t length = 0;
+  for (; file && file[length] && length + 1 < sizeof failure.file; ++length) failure.file[length] = file[length];
+  failure.file[length] = '\0';
+  failure.line = line;
+  fail(FailureKind::check_failed, "%s", message);
 }
 
 void report_escaped_exception(const char* message) {

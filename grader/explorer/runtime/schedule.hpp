@@ -16,7 +16,7 @@ void end_schedule();
 
 // An assertion of the test did not hold / an exception got away / a signal arrived.
 // Do nothing outside a schedule.
-void report_check_failed(const char* message);
+void report_check_failed(const char* file, int line, const char* message);
 void report_escaped_exception(const char* message);
 void report_crash(int signal, Address address);
 

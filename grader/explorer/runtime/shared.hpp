@@ -128,6 +128,8 @@ struct Failure {
   bool body_over;      // the test body had returned
   int signal;
   Access now, before;  // data race, use after free
+  char file[256];  // check_failed: where the assertion is
+  int line;
   char message[4096];
 };
 
@@ -186,5 +188,7 @@ struct Shared {
   int object_count;
   ObjectReport objects[max_objects];
 };
+
+extern Shared* shared;
 
 }  // namespace explorer

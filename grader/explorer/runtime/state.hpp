@@ -97,7 +97,6 @@ struct Runtime {
 
 extern Runtime runtime;
 extern Thread threads[max_threads];
-extern Shared* shared;
 
 // The thread that is executing, null outside a schedule and inside the runtime's own calls to libc.
 extern __thread Thread* self __attribute__((tls_model("initial-exec")));

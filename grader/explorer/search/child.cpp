@@ -1,0 +1,246 @@
+#include "search/child.hpp"
+
+#include <cxxabi.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <typeinfo>
+
+#include "runtime/heap.hpp"
+#include "runtime/objects.hpp"
+#include "runtime/schedule.hpp"
+#include "runtime/stacks.hpp"
+#include "runtime/strategy.hpp"
+#include "search/process.hpp"
+
+namespace explorer {
+namespace {
+
+constexpr int exit_failed = 10;  // and above: see failure.cpp
+constexpr double patience_when_asleep = 2;  // seconds of the child's threads all sleeping in the kernel
+constexpr double patience_when_busy = 10;   // seconds of processor time without a step
+
+void on_signal(int signal, siginfo_t* info, void*) {
+  report_crash(signal, reinterpret_cast<Address>(info->si_addr));
+  ::_exit(exit_failed + static_cast<int>(FailureKind::crash));
+}
+
+[[noreturn]] void on_terminate() {
+  Thread* thread = self;
+  self = nullptr;  // what follows is not the test's doing
+  char text[1024] = "std::terminate was called: was a joinable std::thread destroyed?";
+  if (const std::type_info* type = abi::__cxa_current_exception_type()) {
+    int status = 0;
+    char* name = abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);
+    std::snprintf(text, sizeof text, "%s", name ? name : type->name());
+    try {
+      throw;
+    } catch (const std::exception& error) {
+      std::snprintf(text, sizeof text, "%s: %s", name ? name : type->name(), error.what());
+    } catch (...) {
+    }
+    self = thread;
+    report_escaped_exception(text);
+  }
+  self = thread;
+  report_crash(SIGABRT, 0);
+  std::abort();
+}
+
+void prepare_child(const Batch& batch) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  stay_on_this_processor();
+  if (!batch.output) {
+    int null = ::open("/dev/null", O_WRONLY);
+    ::dup2(null, STDOUT_FILENO);
+    ::dup2(null, STDERR_FILENO);
+  }
+  use_signal_stack(0);
+  struct sigaction action {};
+  action.sa_sigaction = on_signal;
+  action.sa_flags = static_cast<int>(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND);
+  for (int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) ::sigaction(signal, &action, nullptr);
+  std::set_terminate(on_terminate);
+}
+
+// Runs one schedule after which everything that happens once has happened.
+void warm_up(const RunOnce& run_once) {
+  Plan plan = shared->plan;
+  int size = shared->script_size;
+  std::uint64_t seed = shared->seed;
+  shared->plan = Plan{};
+  shared->plan.strategy = Strategy::script;
+  shared->plan.max_steps = plan.max_steps;
+  shared->script_size = 0;
+  shared->seed = 0;
+  run_once(0);
+  shared->plan = plan;
+  shared->script_size = size;
+  shared->seed = seed;
+}
+
+// Which objects are shared is learned on the way; a search that started without knowing starts
+// again, at once while that is cheap.
+bool search_starts_again(std::uint64_t ran, bool at_end) {
+  constexpr std::uint64_t cheap = 300;
+  if (!shared->discovered_count || (!at_end && ran > cheap)) return false;
+  adopt_discovered_objects();
+  shared->path_size = 0;
+  return true;
+}
+
+[[noreturn]] void run_child(const Batch& batch, const RunOnce& run_once) {
+  prepare_child(batch);
+  if (batch.warm_up) warm_up(run_once);
+  bool search = batch.plan.strategy == Strategy::search;
+  if (search && shared->path_size == 0) adopt_discovered_objects();
+  for (std::uint64_t i = 0; i < batch.count; ++i) {
+    shared->seed = batch.first_seed + i;
+    run_once(shared->seed);
+    shared->schedules = shared->schedules + 1;
+    if (search && !search_starts_again(shared->schedules, false) && !advance_search() &&
+        !search_starts_again(shared->schedules, true)) {
+      shared->exhausted = true;
+      break;
+    }
+    if (!heap_has_room()) break;
+    if (batch.until != 0 && seconds_now() > batch.until) break;
+  }
+  std::fflush(nullptr);
+  ::_exit(0);
+}
+
+struct Activity {
+  double processor_seconds = 0;
+  bool asleep = true;  // no thread runs or is waiting for a processor
+};
+
+// What the child is doing, from /proc.
+Activity activity_of(pid_t child) {
+  Activity activity;
+  std::error_code error;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(child) + "/task", error)) {
+    std::ifstream file(task.path() / "stat");
+    std::string line;
+    std::getline(file, line);
+    std::size_t after_name = line.rfind(')');
+    if (after_name == std::string::npos) continue;
+    std::istringstream rest(line.substr(after_name + 2));
+    std::string state, skip;
+    rest >> state;
+    for (int i = 0; i < 10; ++i) rest >> skip;
+    double user = 0, system = 0;
+    rest >> user >> system;
+    activity.processor_seconds += (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+    activity.asleep &= state == "S";
+  }
+  return activity;
+}
+
+// Waits for the child; kills it when it makes no progress. On a loaded machine it may get no
+// processor for long: what counts is what it does with the time it gets.
+bool wait_for_child(pid_t child, int pipe) {
+  std::uint64_t beat = 0;
+  double busy_since = 0;   // on the child's own processor clock
+  double asleep_since = seconds_now();
+  for (;;) {
+    pollfd end{pipe, POLLIN, 0};
+    int ready = ::poll(&end, 1, 200);
+    if (ready > 0 || (ready < 0 && errno != EINTR)) return false;
+    Activity activity = activity_of(child);
+    bool progress = shared->heartbeat != beat;
+    beat = shared->heartbeat;
+    if (progress) busy_since = activity.processor_seconds;
+    if (progress || !activity.asleep) asleep_since = seconds_now();
+    if (seconds_now() - asleep_since < patience_when_asleep &&
+        activity.processor_seconds - busy_since < patience_when_busy)
+      continue;
+    ::kill(child, SIGKILL);
+    return true;
+  }
+}
+
+}  // namespace
+
+Shared& shared_memory() {
+  if (!shared) {
+    void* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) std::perror("explorer: mmap"), std::exit(3);
+    shared = static_cast<Shared*>(memory);
+  }
+  return *shared;
+}
+
+double seconds_now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+ChildResult run_in_child(const Batch& batch, const RunOnce& run_once) {
+  Shared& memory = shared_memory();
+  memory.plan = batch.plan;
+  memory.failure.kind = FailureKind::none;
+  memory.failure.message[0] = '\0';
+  memory.failure.signal = 0;
+  memory.exhausted = false;
+  memory.event_count = 0;
+  memory.decision_count = 0;
+  memory.seed = batch.first_seed;
+  std::uint64_t before = memory.schedules;
+
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0) std::perror("explorer: pipe"), std::exit(3);
+  std::fflush(nullptr);
+  pid_t child = ::fork();
+  if (child < 0) std::perror("explorer: fork"), std::exit(3);
+  if (child == 0) {
+    ::close(ends[0]);
+    run_child(batch, run_once);
+  }
+  ::close(ends[1]);
+  bool killed = wait_for_child(child, ends[0]);
+  ::close(ends[0]);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+
+  ChildResult result;
+  result.ran = memory.schedules - before;
+  if (killed) {
+    result.failure = memory.failure.kind = FailureKind::cannot_explore;
+    result.blocked_outside = true;
+    std::snprintf(memory.failure.message, sizeof memory.failure.message,
+                  "a thread waits, or runs for long, without the explorer seeing it: in a system "
+                  "call of its own, or in a loop that touches no shared memory");
+  } else if (WIFSIGNALED(status)) {
+    result.failure = memory.failure.kind = FailureKind::crash;
+    memory.failure.signal = WTERMSIG(status);
+  } else if (WEXITSTATUS(status) >= exit_failed) {
+    result.failure = memory.failure.kind;
+  } else if (WEXITSTATUS(status) != 0 || (result.ran == 0 && !memory.exhausted)) {
+    // The code under test called exit() itself.
+    result.failure = memory.failure.kind = FailureKind::crash;
+    std::snprintf(memory.failure.message, sizeof memory.failure.message,
+                  "the program ended itself with status %d", WEXITSTATUS(status));
+  }
+  return result;
+}
+
+}  // namespace explorer
