@@ -72,7 +72,8 @@ struct Task {
   std::vector<std::string> services;  // e.g. "redis"
   std::vector<std::string> allows;    // system calls beyond computing: "files", "processes"
   bool lifecycle = false;
-  std::string starter_hash;
+  std::string starter_hash;       // of the untouched header's tokens
+  std::string starter_test_hash;  // of the untouched my_test.cpp's tokens
   ExploreBudget explore;
   std::filesystem::path dir;  // the folder itself, absolute
 };
