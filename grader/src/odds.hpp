@@ -23,7 +23,7 @@ inline constexpr double luck_limit = 1e-5;
 inline constexpr int looks[] = {8, 16, 32, 80};
 
 // How often each version is tried before "it breaks none of them" is said.
-inline constexpr int tries_per_version = 20;
+inline constexpr int tries_per_version = 16;
 
 // How often the header as it is now must pass, after a kill was confirmed.
 inline constexpr int passes_on_current = 20;

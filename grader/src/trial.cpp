@@ -38,22 +38,22 @@ class Trial {
  private:
   enum class Side { right, suspect };
 
-  // Plays each of `suspects` and as many right versions, `rounds` times, in shuffled order, and
-  // goes into a suspect as soon as it breaks.
+  // Plays each of `suspects`, and a right version for every second one, `rounds` times, in shuffled
+  // order, and goes into a suspect as soon as it breaks.
   std::optional<TrialResult> screen(std::vector<std::size_t> suspects, int rounds) {
     for (int round = 0; round < rounds; ++round) {
       std::vector<std::pair<Side, std::size_t>> order;
       for (const auto suspect : suspects) {
         order.emplace_back(Side::suspect, suspect);
-        order.emplace_back(Side::right, next_right());
+        if (order.size() % 3 != 0) order.emplace_back(Side::right, suspect);
       }
       std::ranges::shuffle(order, chance_);
-      for (const auto& [side, version] : order) {
-        if (side == Side::suspect && !is_alive(version)) continue;
-        const auto played = play(side, version);
+      for (const auto& [side, suspect] : order) {
+        if (!is_alive(suspect)) continue;
+        const auto played = play(side, suspect);
         if (ended_) return ended_;
         if (side == Side::suspect && played.end == Played::End::broke) {
-          if (auto result = go_into(version, played.how)) return result;
+          if (auto result = go_into(suspect, played.how)) return result;
         }
       }
     }
@@ -62,7 +62,7 @@ class Trial {
 
   // Nothing to break: still worth telling a test that breaks what is right.
   TrialResult screen_rights() {
-    for (int i = 0; i < tries_per_version && !ended_; ++i) play(Side::right, next_right());
+    for (int i = 0; i < tries_per_version && !ended_; ++i) play(Side::right, 0);
     return ended_.value_or(TrialResult{.verdict = Verdict::breaks_nothing});
   }
 
@@ -93,7 +93,7 @@ class Trial {
     }
     std::ranges::shuffle(order, chance_);
     for (const auto side : order) {
-      const auto played = play(side, side == Side::right ? next_right() : suspect);
+      const auto played = play(side, suspect);
       if (ended_) return false;
       if (played.end == Played::End::unclear) continue;
       if (side == Side::right) {
@@ -106,18 +106,21 @@ class Trial {
     return true;
   }
 
-  Played play(Side side, std::size_t version) {
+  // The suspect itself, or the next right version in its circumstances.
+  Played play(Side side, std::size_t suspect) {
     if (players_.out_of_time && players_.out_of_time()) {
       ended_ = TrialResult{};
       return {};
     }
+    const auto right = right_ % players_.rights;
+    if (side == Side::right) ++right_;
     auto played =
-        side == Side::right ? players_.play_right(version) : players_.play_suspect(version);
+        side == Side::right ? players_.play_right(right, suspect) : players_.play_suspect(suspect);
     unclear_in_a_row_ = played.end == Played::End::unclear ? unclear_in_a_row_ + 1 : 0;
     if (unclear_in_a_row_ >= kUnclearLimit) {
       ended_ = TrialResult{.verdict = Verdict::unclear, .how = played.how};
     } else if (side == Side::right && played.end == Played::End::broke) {
-      ended_ = TrialResult{.verdict = Verdict::breaks_right, .version = version, .how = played.how};
+      ended_ = TrialResult{.verdict = Verdict::breaks_right, .version = right, .how = played.how};
     }
     return played;
   }
@@ -125,8 +128,6 @@ class Trial {
   bool is_alive(std::size_t suspect) const {
     return std::ranges::find(alive_, suspect) != alive_.end();
   }
-
-  std::size_t next_right() { return right_++ % players_.rights; }
 
   const Players& players_;
   std::mt19937_64& chance_;

@@ -27,7 +27,8 @@ struct Played {
 struct Players {
   std::size_t rights = 0;
   std::size_t suspects = 0;
-  std::function<Played(std::size_t)> play_right;
+  // A right version under the circumstances of a suspect (its flavour).
+  std::function<Played(std::size_t right, std::size_t like_suspect)> play_right;
   std::function<Played(std::size_t)> play_suspect;
   // Called once before suspects [from, to) are first played: time to build them.
   std::function<void(std::size_t from, std::size_t to)> prepare = {};

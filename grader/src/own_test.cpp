@@ -1,0 +1,336 @@
+#include "own_test.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <fmt/format.h>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "digest.hpp"
+#include "own_test_memory.hpp"
+#include "own_test_versions.hpp"
+#include "similarity.hpp"
+#include "text.hpp"
+#include "trial.hpp"
+#include "verdict.hpp"
+
+namespace grader {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using End = Played::End;
+
+// Counts in every key: a change of the rules asks all questions afresh.
+constexpr auto kRules = "own test, rules 1";
+constexpr std::chrono::seconds kLongest{90};
+constexpr Flavour kFlavours[] = {Flavour::plain, Flavour::thread};
+
+const char* circumstances(Flavour flavour) {
+  return flavour == Flavour::thread ? " under ThreadSanitizer" : "";
+}
+
+OwnTestReport no(std::string why, std::string detail = {}) {
+  OwnTestReport report;
+  report.verdict = OwnTest::unqualified;
+  report.why = std::move(why);
+  report.detail = std::move(detail);
+  return report;
+}
+
+OwnTestReport unclear(std::string why) {
+  auto report = no(std::move(why));
+  report.verdict = OwnTest::inconclusive;
+  return report;
+}
+
+// One own test and everything it is played against.
+class Judge {
+ public:
+  Judge(const OwnTestCase& own, Bench& bench, std::stop_token stop)
+      : own_(own), bench_(bench), stop_(std::move(stop)), versions_(collect_versions(own)) {}
+
+  OwnTestReport run() {
+    const auto mine = read_submitted(*own_.submission, *own_.task, "my_test.cpp");
+    source_ = mine.path;
+    if (!mine.exists) return not_written("there is no my_test.cpp");
+    if (!mine.text) return no("my_test.cpp is not a plain file of at most 1 MiB");
+    if (token_hash(*mine.text) == own_.task->starter_test_hash) {
+      return not_written("my_test.cpp is still the example it came with");
+    }
+    const auto folder = own_.workbook->build_dir / "own_test";
+    OwnTestMemory memory(folder, key_of(*mine.text));
+    disguises_ = folder / fmt::format("{:016x}", memory.seed());
+    seed_ = memory.seed();
+
+    const auto on_current = "current " + versions_.current.hash;
+    const auto on_versions = "versions " + hash_of_suspects();
+    auto against_current = own_.fresh ? std::nullopt : memory.recall(on_current);
+    if (!against_current) {
+      against_current = try_current();
+      if (against_current->verdict == OwnTest::inconclusive) return *against_current;
+      memory.remember(on_current, *against_current);
+    }
+    if (against_current->verdict != OwnTest::qualified) return *against_current;
+    auto against_versions = own_.fresh ? std::nullopt : recall_kill(memory);
+    if (!against_versions && !own_.fresh) against_versions = memory.recall(on_versions);
+    if (!against_versions) {
+      against_versions = try_versions();
+      if (against_versions->verdict == OwnTest::inconclusive) return *against_versions;
+      memory.remember(on_versions, *against_versions);
+      if (against_versions->verdict == OwnTest::qualified) {
+        memory.remember("kill " + killed_, *against_versions);
+      }
+    }
+    return *against_versions;
+  }
+
+ private:
+  static OwnTestReport not_written(std::string why) {
+    auto report = no(std::move(why));
+    report.verdict = OwnTest::not_written;
+    return report;
+  }
+
+  std::string key_of(const std::string& text) const {
+    Digest digest;
+    digest.field(kRules).field(text).field(own_.task->folder);
+    digest.field(bench_.key(program(versions_.rights.front().original, Flavour::plain)));
+    for (const auto& right : versions_.rights) digest.field(right.hash);
+    return digest.hex();
+  }
+
+  std::string hash_of_suspects() const {
+    Digest digest;
+    for (const auto& suspect : versions_.suspects) digest.field(suspect.hash);
+    return digest.hex();
+  }
+
+  // A version broken in an earlier grading is still broken; it only has to be here still.
+  std::optional<OwnTestReport> recall_kill(const OwnTestMemory& memory) const {
+    for (const auto& suspect : versions_.suspects) {
+      if (auto kill = memory.recall("kill " + suspect.hash)) return kill;
+    }
+    return std::nullopt;
+  }
+
+  Program program(const std::filesystem::path& header, Flavour flavour) const {
+    return {.task = own_.task,
+            .source = source_,
+            .header = header,
+            .uses = own_.uses,
+            .flavour = flavour,
+            .label = own_.task->folder + " my_test"};
+  }
+
+  // Does it compile, drive the task, and pass every time on the learner's header?
+  OwnTestReport try_current() {
+    say("on your header");
+    auto& current = versions_.current;
+    const auto mine = program(current.original, Flavour::plain);
+    const auto built = bench_.build(std::span(&mine, 1), {}, stop_);
+    if (!built.front().machine.empty()) return unclear(built.front().machine);
+    if (!built.front().refused.empty()) return no("my_test.cpp: " + built.front().refused);
+    if (!built.front().ok) return no("my_test.cpp does not compile", built.front().error);
+    int unclear_runs = 0;
+    for (int run = 0; run < passes_on_current; ++run) {
+      const auto outcome = run_once(mine);
+      if (run == 0 && counted(outcome) == 0 && played(outcome).end == End::passed) {
+        return no("it does not use workbook::stress or a property yet");
+      }
+      const auto one = played(outcome);
+      if (one.end == End::unclear && ++unclear_runs > 3) return unclear(one.how);
+      if (one.end == End::broke) {
+        return no(
+            fmt::format("it fails on your own header, in run {} of {}", run + 1, passes_on_current),
+            last_failure_);
+      }
+    }
+    OwnTestReport report;
+    report.verdict = OwnTest::qualified;
+    return report;
+  }
+
+  OwnTestReport try_versions() {
+    if (versions_.suspects.empty()) return no("there is no earlier version to break");
+    for (auto& right : versions_.rights) disguise(right, disguises_, seed_);
+    if (auto problem = build_rights()) return *problem;
+    std::random_device device;
+    std::mt19937_64 chance(device());
+    const auto per_flavour = versions_.suspects.size();
+    started_ = Clock::now();
+    const Players players{
+        .rights = versions_.rights.size(),
+        .suspects = per_flavour * std::size(kFlavours),
+        .play_right =
+            [&](std::size_t right, std::size_t like) {
+              return played(run_once(
+                  program(versions_.rights[right].disguised, kFlavours[like / per_flavour])));
+            },
+        .play_suspect =
+            [&](std::size_t suspect) {
+              ++plays_;
+              const auto& version = versions_.suspects[suspect % per_flavour];
+              if (!buildable_[suspect]) return Played{};
+              return played(run_once(program(version.disguised, kFlavours[suspect / per_flavour])));
+            },
+        .prepare = [&](std::size_t from, std::size_t to) { prepare(from, to); },
+        .counts =
+            [&](std::size_t suspect) {
+              return passes_basic(versions_.suspects[suspect % per_flavour]);
+            },
+        .out_of_time =
+            [&] { return stop_.stop_requested() || Clock::now() - started_ > kLongest; }};
+    return told(try_test(players, chance));
+  }
+
+  std::optional<OwnTestReport> build_rights() {
+    say("compiling it against right versions");
+    std::vector<Program> programs;
+    for (const auto& right : versions_.rights) {
+      programs.push_back(program(right.disguised, Flavour::plain));
+    }
+    for (const auto& built : bench_.build(programs, {}, stop_)) {
+      if (!built.machine.empty()) return unclear(built.machine);
+      if (!built.ok) {
+        return no(
+            "it compiles with your header, and not with another right version: it may "
+            "only use what the task's contract names",
+            built.refused.empty() ? built.error : built.refused);
+      }
+    }
+    return std::nullopt;
+  }
+
+  void prepare(std::size_t from, std::size_t to) {
+    const auto per_flavour = versions_.suspects.size();
+    std::vector<Program> programs;
+    for (auto suspect = from; suspect < to; ++suspect) {
+      auto& version = versions_.suspects[suspect % per_flavour];
+      disguise(version, disguises_, seed_);
+      programs.push_back(program(version.disguised, kFlavours[suspect / per_flavour]));
+    }
+    say(fmt::format("against earlier versions {} and {} of {}{}", from % per_flavour + 1,
+                    (to - 1) % per_flavour + 1, per_flavour,
+                    circumstances(kFlavours[from / per_flavour])));
+    const auto built = bench_.build(programs, {}, stop_);
+    buildable_.resize(to);
+    for (auto suspect = from; suspect < to; ++suspect)
+      buildable_[suspect] = built[suspect - from].ok;
+  }
+
+  bool passes_basic(const Version& version) {
+    const Program suite{.task = own_.task,
+                        .source = own_.task->dir / "suite.cpp",
+                        .header = version.original,
+                        .uses = own_.uses,
+                        .flavour = Flavour::plain,
+                        .label = own_.task->folder + " earlier version"};
+    RunOptions options;
+    options.filter = "Basic.*";
+    for (auto& test : bench_.expected_tests(*own_.task, suite.source, Flavour::plain)) {
+      if (suite_of(test) == "Basic") options.expected.push_back(std::move(test));
+    }
+    const auto outcome = bench_.run(suite, options, stop_);
+    return outcome.problem.empty() && !outcome.tests.empty() &&
+           std::ranges::all_of(outcome.tests, [](const TestResult& test) {
+             return test.outcome == Outcome::passed;
+           });
+  }
+
+  RunOutcome run_once(const Program& what) {
+    RunOptions options;
+    options.use_cache = false;
+    options.seed = std::random_device{}();
+    return bench_.run(what, options, stop_);
+  }
+
+  static long counted(const RunOutcome& outcome) {
+    long all = 0;
+    for (const auto& test : outcome.tests) all += test.stress_rounds + test.property_cases;
+    return all;
+  }
+
+  Played played(const RunOutcome& outcome) {
+    if (!outcome.machine.empty()) return {End::unclear, outcome.machine};
+    for (const auto& test : outcome.tests) {
+      if (test.outcome == Outcome::passed || test.outcome == Outcome::not_run) continue;
+      if (test.outcome == Outcome::inconclusive) return {End::unclear, "the machine was too busy"};
+      if (test.outcome == Outcome::tampered) return {End::unclear, "its results are not honest"};
+      const auto& message = test.headline.empty() && !test.failures.empty()
+                                ? test.failures.front().message
+                                : test.headline;
+      last_failure_ = fmt::format("{}: {}", as_sentence(test.name), message);
+      return {End::broke, how_it_broke(test)};
+    }
+    if (!outcome.problem.empty()) return {End::unclear, outcome.problem};
+    if (outcome.tests.empty()) return {End::unclear, "it has no tests"};
+    return {End::passed, {}};
+  }
+
+  OwnTestReport told(const TrialResult& result) {
+    using Verdict = TrialResult::Verdict;
+    const auto seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+    const auto& version = versions_.suspects[result.version % versions_.suspects.size()];
+    switch (result.verdict) {
+      case Verdict::tells_apart: {
+        killed_ = version.hash;
+        return {.verdict = OwnTest::qualified,
+                .why = fmt::format("it broke {}", version.name),
+                .detail = {},
+                .version = version.name,
+                .flaw = version.flaw,
+                .how = result.how +
+                       circumstances(kFlavours[result.version / versions_.suspects.size()]),
+                .runs = result.suspect,
+                .right_runs = result.right_runs,
+                .seconds = seconds};
+      }
+      case Verdict::breaks_right:
+        return no(fmt::format("it fails on {} too, and that one is right: a test that fails at "
+                              "random, or asks for more than the contract, proves nothing",
+                              versions_.rights[result.version].name),
+                  last_failure_);
+      case Verdict::breaks_nothing:
+        return no(fmt::format("it passes on everything: {} wrong versions survived it",
+                              versions_.suspects.size()));
+      case Verdict::too_rarely:
+        return no(fmt::format("it broke {} in only {} of {} runs: too rarely to tell from luck",
+                              version.name, result.suspect.broken, result.suspect.runs));
+      case Verdict::unclear:
+        break;
+    }
+    if (stop_.stop_requested()) return unclear("interrupted");
+    if (!result.how.empty()) return unclear(result.how);
+    if (plays_ < static_cast<int>(versions_.suspects.size())) {
+      return no("one run of it takes too long: aim at well under a second");
+    }
+    return unclear(fmt::format("no verdict after {} seconds: a shorter test gets more tries",
+                               kLongest.count()));
+  }
+
+  void say(const std::string& what) const {
+    if (own_.doing) own_.doing("your own test " + what);
+  }
+
+  const OwnTestCase& own_;
+  Bench& bench_;
+  std::stop_token stop_;
+  Versions versions_;
+  std::filesystem::path source_;
+  std::filesystem::path disguises_;
+  std::uint64_t seed_ = 0;
+  std::vector<bool> buildable_;
+  std::string last_failure_;
+  std::string killed_;
+  int plays_ = 0;
+  Clock::time_point started_;
+};
+
+}  // namespace
+
+OwnTestReport judge_own_test(const OwnTestCase& own, Bench& bench, std::stop_token stop) {
+  return Judge(own, bench, std::move(stop)).run();
+}
+
+}  // namespace grader
