@@ -1,0 +1,208 @@
+// Task 6: awaiters that leave, lazies that go away, and the same under every schedule.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include "lazy.hpp"
+#include "suite_support.hpp"
+
+namespace lazy_suite {
+
+using namespace futures;  // these files are parts of one suite, nobody else includes them
+using namespace std::chrono_literals;
+
+// The value, for somebody who has all the time in the world. A RetryLazy may first report the end
+// of an attempt that was cancelled, so it is asked again.
+template <class LazyT>
+Result<Report> patient_await(LazyT& lazy) {
+  auto result = lazy.await(Context::background());
+  if constexpr (std::is_same_v<LazyT, RetryLazy<Report>>) {
+    for (int i = 0; i < 3 && !result; ++i) result = lazy.await(Context::background());
+  }
+  return result;
+}
+
+template <class LazyT>
+void impatient_awaiters_leave() {
+  Busy<LazyT> busy;
+  CancelSource first = with_cancel(Context::background());
+  {
+    std::jthread canceller([&] {
+      busy.entered->wait();
+      first.cancel();
+    });
+    const auto result = busy.lazy->await(first.context());
+    EXPECT_EQ(code_of(result), Errc::cancelled)
+        << "fn is still at work, the first awaiter's context was cancelled, it got "
+        << describe(result);
+  }
+  const CancelSource second = with_timeout(Context::background(), 1ms);
+  const auto result = busy.lazy->await(second.context());
+  EXPECT_EQ(code_of(result), Errc::deadline_exceeded)
+      << "fn is still at work, the second awaiter's deadline passed, it got " << describe(result);
+  EXPECT_FALSE(busy.ended->is_open()) << "no await returned before fn did";
+
+  busy.may_end->open();
+  const auto third = patient_await(*busy.lazy);
+  EXPECT_TRUE(is_the_report(third))
+      << "two awaiters had left; the one who stayed got " << describe(third);
+}
+
+TEST(Lifecycle, ImpatientAwaitersOfALazyLeaveWhileFnIsStillAtWork) {
+  impatient_awaiters_leave<Lazy<Report>>();
+}
+TEST(Lifecycle, ImpatientAwaitersOfARetryLazyLeaveWhileFnIsStillAtWork) {
+  impatient_awaiters_leave<RetryLazy<Report>>();
+}
+
+template <class LazyT>
+void an_ended_context_spoils_nothing() {
+  Busy<LazyT> busy;
+  CancelSource source = with_cancel(Context::background());
+  source.cancel();
+  const auto early = busy.lazy->await(source.context());
+  EXPECT_EQ(code_of(early), Errc::cancelled)
+      << "there is no value yet and the context has ended; await returned " << describe(early);
+  busy.may_end->open();
+  const auto late = patient_await(*busy.lazy);
+  EXPECT_TRUE(is_the_report(late))
+      << "somebody else's context had ended before; this awaiter's has not, and it got "
+      << describe(late);
+}
+
+TEST(Lifecycle, AnAwaiterWhoseContextHasEndedSpoilsNothingForTheNext) {
+  an_ended_context_spoils_nothing<Lazy<Report>>();
+  an_ended_context_spoils_nothing<RetryLazy<Report>>();
+}
+
+TEST(Lifecycle, TheFirstAwaiterOfALazyLeavesAndTheOthersStillGetTheValue) {
+  Busy<Lazy<Report>> busy;
+  CancelSource source = with_cancel(Context::background());
+  std::optional<Result<Report>> first;
+  std::optional<Result<Report>> other;
+  {
+    std::jthread starter([&] { first = busy.lazy->await(source.context()); });
+    busy.entered->wait();
+    std::jthread joiner([&] { other = busy.lazy->await(Context::background()); });
+    source.cancel();
+    starter.join();
+    busy.may_end->open();
+  }
+  EXPECT_EQ(code_of(*first), Errc::cancelled) << "the one who left got " << describe(*first);
+  EXPECT_TRUE(is_the_report(*other)) << "the one who stayed got " << describe(*other);
+  EXPECT_EQ(*busy.runs, 1) << "fn ran again";
+}
+
+TEST(Lifecycle, AFailedAttemptThatEverybodyLeftIsNotRemembered) {
+  auto entered = std::make_shared<workbook::Gate>();
+  auto may_fail = std::make_shared<workbook::Gate>();
+  auto runs = std::make_shared<std::atomic<int>>(0);
+  RetryLazy<Report> lazy([=](const Context&) -> Result<Report> {
+    if (++*runs > 1) return Report(long_text);
+    entered->open();
+    may_fail->wait();
+    return std::unexpected(Error{Errc::unavailable, "attempt 1"});
+  });
+  CancelSource source = with_cancel(Context::background());
+  {
+    std::jthread canceller([&] {
+      entered->wait();
+      source.cancel();
+    });
+    EXPECT_EQ(code_of(lazy.await(source.context())), Errc::cancelled);
+  }
+  may_fail->open();
+  // The first of these may still join attempt 1; whoever comes after its end may not.
+  auto result = lazy.await(Context::background());
+  if (!result) result = lazy.await(Context::background());
+  EXPECT_TRUE(is_the_report(result))
+      << "the one who started attempt 1 left before it failed; those who came later got "
+      << describe(result) << " for ever: who forgets an attempt when its starter is gone?";
+}
+
+template <class LazyT>
+void it_may_go_away_while_fn_runs() {
+  {
+    Busy<LazyT> busy;
+    {
+      CancelSource source = with_cancel(Context::background());
+      std::jthread canceller([&] {
+        busy.entered->wait();
+        source.cancel();
+      });
+      EXPECT_FALSE(busy.lazy->await(source.context()).has_value());
+    }
+    // A destructor may return at once or wait for fn: fn ends after the one or during the other.
+    workbook::Gate destroyed;
+    std::jthread opener([&] {
+      static_cast<void>(destroyed.wait_for(20ms));
+      busy.may_end->open();
+    });
+    busy.lazy.reset();
+    destroyed.open();
+    busy.ended->wait();
+  }
+  EXPECT_TRUE(workbook::eventually([] { return workbook::Tracked::live() == 0; }))
+      << "fn has ended and nobody can await any more, but what fn captured is still there";
+}
+
+TEST(Lifecycle, ALazyMayGoAwayWhileFnRuns) { it_may_go_away_while_fn_runs<Lazy<Report>>(); }
+TEST(Lifecycle, ARetryLazyMayGoAwayWhileFnRuns) {
+  it_may_go_away_while_fn_runs<RetryLazy<Report>>();
+}
+
+template <class LazyT>
+void nobody_asks() {
+  {
+    const Busy<LazyT> busy;
+  }
+  EXPECT_EQ(workbook::Tracked::live(), 0) << "what fn captured is still there";
+}
+
+TEST(Lifecycle, WhatNobodyAwaitsNeverRunsAndLeavesNothingBehind) {
+  nobody_asks<Lazy<Report>>();
+  nobody_asks<RetryLazy<Report>>();
+}
+
+// Its copy constructor throws when told to: awaiters copy the result, and one who fails to must not
+// take a lock, or the value, with them.
+struct Brittle {
+  explicit Brittle(std::shared_ptr<std::atomic<bool>> f) : fragile(std::move(f)) {}
+  Brittle(const Brittle& other) : fragile(other.fragile) {
+    if (*fragile) throw std::runtime_error("this copy broke");
+  }
+  Brittle(Brittle&&) noexcept = default;
+  Brittle& operator=(const Brittle&) = default;
+  Brittle& operator=(Brittle&&) noexcept = default;
+  ~Brittle() = default;
+  std::shared_ptr<std::atomic<bool>> fragile;
+};
+
+template <class LazyT>
+void a_broken_copy_spoils_nothing() {
+  auto fragile = std::make_shared<std::atomic<bool>>(false);
+  LazyT lazy([fragile](const Context&) -> Result<Brittle> { return Brittle(fragile); });
+  EXPECT_TRUE(lazy.await(Context::background()).has_value());
+  *fragile = true;
+  try {
+    EXPECT_FALSE(lazy.await(Context::background()).has_value());
+  } catch (const std::runtime_error&) {
+    // As good as an Error: the contract does not say which.
+  }
+  *fragile = false;
+  EXPECT_TRUE(lazy.await(Context::background()).has_value());
+}
+
+TEST(Lifecycle, AnAwaiterWhoseCopyThrowsSpoilsNothingForTheNext) {
+  a_broken_copy_spoils_nothing<Lazy<Brittle>>();
+  a_broken_copy_spoils_nothing<RetryLazy<Brittle>>();
+}
+
+}  // namespace lazy_suite
