@@ -42,6 +42,12 @@ struct Failure {
   std::string message;
 };
 
+// What a test of suite Predict saw happen, for the learner's predictions.
+struct Observation {
+  std::string question;
+  std::string answer;
+};
+
 struct TestResult {
   std::string name;  // "Basic.ASecondReceiveReturnsNulloptAtOnce"
   Outcome outcome = Outcome::not_run;
@@ -53,6 +59,7 @@ struct TestResult {
   long property_cases = 0;
   std::string verdict;  // explored: what the verdict rests on
   std::string token;    // explored: replays the failing schedule
+  std::vector<Observation> observations;
 };
 
 // The budgets of a task's explored tests.

@@ -105,7 +105,6 @@ Task read_task(const fs::path& task_dir) {
   task.lifecycle = reader.optional<bool>(table, "lifecycle", false, "true");
   task.starter_hash = reader.optional<std::string>(table, "starter", "", "\"\"");
   task.starter_test_hash = reader.optional<std::string>(table, "starter_test", "", "\"\"");
-  task.starter_test_hash = reader.optional<std::string>(table, "starter_test", "", "\"\"");
   if (const auto* explore = table["explore"].as_table()) {
     task.explore.seconds = reader.optional<double>(*explore, "seconds", 4, "4");
     task.explore.bound = static_cast<int>(reader.optional<std::int64_t>(*explore, "bound", 2, "2"));
