@@ -10,6 +10,7 @@
 
 #include "testing/crash.hpp"
 #include "testing/judge.hpp"
+#include "testing/process.hpp"
 #include "testing/report.hpp"
 #include "testing/reporter.hpp"
 #include "testing/result_channel.hpp"
@@ -54,6 +55,7 @@ const workbook::Judge* set_up_listeners(bool for_grader) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (const auto status = workbook::play_role(argc, argv)) return *status;
   testing::InitGoogleTest(&argc, argv);
   const bool for_grader = workbook::ResultChannel::instance().present();
   if (for_grader) let_canary_run();

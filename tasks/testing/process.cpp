@@ -24,12 +24,15 @@ std::map<std::string, Role, std::less<>>& roles() {
   return *all;
 }
 
-[[noreturn]] void become(char* const* argv, int pipe, pid_t parent) {
+[[noreturn]] void become(std::vector<char*>& argv, Child::Start start, int pipe, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);  // the test died before we asked
   // dup2 onto itself would leave the descriptor to be closed by exec.
   if (pipe == tell_fd ? fcntl(pipe, F_SETFD, 0) < 0 : dup2(pipe, tell_fd) < 0) _exit(126);
-  execv("/proc/self/exe", argv);
+  if (start == Child::Start::fork) {
+    _exit(play_role(static_cast<int>(argv.size()) - 1, argv.data()).value_or(125));
+  }
+  execv("/proc/self/exe", argv.data());
   _exit(127);
 }
 
@@ -54,7 +57,7 @@ void tell(std::string_view line) {
   }
 }
 
-Child::Child(std::string_view role, const std::vector<std::string>& arguments) {
+Child::Child(std::string_view role, const std::vector<std::string>& arguments, Start start) {
   std::vector<std::string> words{"child", std::string(role_flag) + std::string(role)};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
@@ -65,7 +68,7 @@ Child::Child(std::string_view role, const std::vector<std::string>& arguments) {
   if (pipe2(ends.data(), O_CLOEXEC) < 0) throw std::system_error(errno, std::system_category());
   const pid_t parent = getpid();
   pid_ = fork();
-  if (pid_ == 0) become(argv.data(), ends[1], parent);
+  if (pid_ == 0) become(argv, start, ends[1], parent);
   const int problem = errno;
   close(ends[1]);
   pipe_ = ends[0];

@@ -2,55 +2,51 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
 
 #include "flavour.hpp"
+#include "processors.hpp"
 #include "report.hpp"
 
 namespace workbook::detail {
 
-// Where runners wait until the last of them has come, then all go. A small field spins, so that all
-// start within a fraction of a microsecond: races have narrow windows. A large one blocks, or the
-// waiting would keep the late ones from the processors.
+// Where runners wait until the last of them has come, then all go. The last ones to come spin, so
+// that they start within a fraction of a microsecond: races have narrow windows. In a crowd those
+// before them block, or their waiting would keep the late ones from the processors.
 //
 // Nobody is ordered behind a runner that has left the line already: ThreadSanitizer would take that
 // for synchronisation and miss what the runners race for.
 class StartLine {
  public:
-  explicit StartLine(std::size_t runners) : missing_(runners), small_(runners <= small_field()) {}
+  explicit StartLine(std::size_t runners) : missing_(runners), crowd_(runners > spinners) {}
 
   void wait() {
-    if (missing_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      if (!small_) open();
-      return;
-    }
-    if (small_) {
+    const auto missing = missing_.fetch_sub(1, std::memory_order_acq_rel) - 1;
+    if (missing == 0) {
+      if (crowd_) open();
+    } else if (missing < spinners) {
       spin();
     } else {
-      std::unique_lock lock(mutex_);
-      opened_.wait(lock, [this] { return open_; });
+      block();
     }
   }
 
  private:
-  static std::size_t small_field() {
-    static const std::size_t size = 2 * std::size_t{std::thread::hardware_concurrency()};
-    return size < 8 ? 8 : size;
-  }
+  // On two processors 64 threads that spin, and yield in between, still start faster than 64 that
+  // block; 200 take fifty times as long.
+  static constexpr std::size_t spinners = 64;
 
+  // No mutex for whoever blocks: a thousand woken threads would queue up for it.
   void open() {
-    const std::lock_guard lock(mutex_);
-    open_ = true;
-    opened_.notify_all();
+    open_.store(1);
+    open_.notify_all();
   }
 
   void spin() const {
@@ -59,11 +55,13 @@ class StartLine {
     }
   }
 
+  void block() const {
+    while (open_.load() == 0) open_.wait(0);
+  }
+
   std::atomic<std::size_t> missing_;
-  bool small_;
-  std::mutex mutex_;
-  std::condition_variable opened_;
-  bool open_ = false;  // guarded by mutex_
+  const bool crowd_;
+  std::atomic<int> open_{0};
 };
 
 // Waits a little, differently for each round and thread, from nothing to a few microseconds: two
@@ -99,11 +97,8 @@ class Team {
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
   ~Team() {
-    {
-      const std::lock_guard lock(mutex_);
-      over_ = true;
-      called_.notify_all();
-    }
+    over_.store(true);
+    call();
     for (auto& thread : threads_) thread.join();
   }
 
@@ -117,30 +112,32 @@ class Team {
       run_explored(job);
       return;
     }
-    std::unique_lock lock(mutex_);
     line_ = std::make_unique<StartLine>(size());
     job_ = &job;
     round_ = round;
     running_.store(size(), std::memory_order_relaxed);
-    ++calls_;
-    called_.notify_all();
-    finished_.wait(lock, [this] { return running_.load(std::memory_order_acquire) == 0; });
+    finished_.store(size() == 0 ? 1 : 0);
+    call();
+    while (finished_.load() == 0) finished_.wait(0);
   }
 
  private:
+  void call() {
+    calls_.fetch_add(1);
+    calls_.notify_all();
+  }
+
   void work(std::size_t me) {
-    for (std::size_t done = 0;; ++done) {
-      {
-        std::unique_lock lock(mutex_);
-        called_.wait(lock, [&] { return over_ || calls_ != done; });
-        if (over_) return;
-      }
+    for (int done = 0;; ++done) {
+      processors_.pin(me);
+      while (calls_.load() == done) calls_.wait(done);
+      if (over_.load()) return;
+      processors_.let_loose();
       line_->wait();
       stagger(round_, me);
       (*job_)(me);
-      // No lock before the last one: it would order this round's slow starters behind the fast.
       if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        const std::lock_guard lock(mutex_);
+        finished_.store(1);
         finished_.notify_one();
       }
     }
@@ -155,13 +152,12 @@ class Team {
     for (auto& thread : threads) thread.join();
   }
 
-  std::mutex mutex_;
-  std::condition_variable called_;
-  std::condition_variable finished_;
-  bool over_ = false;      // guarded by mutex_
-  std::size_t calls_ = 0;  // guarded by mutex_
+  const Processors processors_;
+  std::atomic<int> calls_{0};
+  std::atomic<bool> over_{false};
+  std::atomic<int> finished_{0};
 
-  // Written by run() under mutex_ while no thread works, read by the threads after a call.
+  // Written by run() while no thread works, read by the threads after a call.
   std::unique_ptr<StartLine> line_;
   const std::function<void(std::size_t)>* job_ = nullptr;
   std::size_t round_ = 0;
