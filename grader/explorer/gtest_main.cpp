@@ -41,12 +41,12 @@ class Program {
   // Tests share the time: what one leaves over goes to those after it.
   int explore_all(const std::vector<std::string>& tests) {
     report::begin(tests);
-    double end = seconds_now() + options_.seconds;
+    double end = effort_seconds() + options_.seconds;
     std::size_t left = tests.size();
     for (const std::string& test : tests) {
       Limits limits{.schedules = options_.schedules, .seed = options_.seed, .bound = options_.bound,
                     .values = options_.values};
-      limits.seconds = std::max(0.05, (end - seconds_now()) / static_cast<double>(left--));
+      limits.seconds = std::max(0.05, (end - effort_seconds()) / static_cast<double>(left--));
       if (test == canary) limits.schedules = 1;
       report::start(test);
       finish(test, explore(test, limits, run_of(test)));
@@ -62,9 +62,9 @@ class Program {
     report::begin({token.test});
     report::start(token.test);
     Outcome outcome;
-    double begin = seconds_now();
+    double begin = effort_seconds();
     outcome.kind = replay(token, run_of(token.test));
-    outcome.seconds = seconds_now() - begin;
+    outcome.seconds = effort_seconds() - begin;
     outcome.schedules = 1;
     outcome.verdict = "the one schedule of the token";
     outcome.token = token;
@@ -130,8 +130,6 @@ int main(int argc, char** argv) {
     return RUN_ALL_TESTS();
   }
   if (channel::present()) register_canary();
-  shared_memory();
-  load_code_map();
   install_listener();
   return run(options);
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +34,14 @@ namespace {
 constexpr int exit_failed = 10;  // and above: see failure.cpp
 constexpr double patience_when_asleep = 2;  // seconds of the child's threads all sleeping in the kernel
 constexpr double patience_when_busy = 10;   // seconds of processor time without a step
+
+double effort_before_fork;  // in a child: what had been spent when it began
+
+double read_clock(clockid_t clock) {
+  timespec time{};
+  ::clock_gettime(clock, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
 
 void on_signal(int signal, siginfo_t* info, void*) {
   report_crash(signal, reinterpret_cast<Address>(info->si_addr));
@@ -118,7 +127,8 @@ bool search_starts_again(std::uint64_t ran, bool at_end) {
       break;
     }
     if (!heap_has_room()) break;
-    if (batch.until != 0 && seconds_now() > batch.until) break;
+    if (batch.until != 0 && effort_seconds() > batch.until) break;
+    if (batch.wall_until != 0 && wall_seconds() > batch.wall_until) break;
   }
   std::fflush(nullptr);
   ::_exit(0);
@@ -157,7 +167,7 @@ Activity activity_of(pid_t child) {
 bool wait_for_child(pid_t child, int pipe) {
   std::uint64_t beat = 0;
   double busy_since = 0;   // on the child's own processor clock
-  double asleep_since = seconds_now();
+  double asleep_since = wall_seconds();
   for (;;) {
     pollfd end{pipe, POLLIN, 0};
     int ready = ::poll(&end, 1, 200);
@@ -166,8 +176,8 @@ bool wait_for_child(pid_t child, int pipe) {
     bool progress = shared->heartbeat != beat;
     beat = shared->heartbeat;
     if (progress) busy_since = activity.processor_seconds;
-    if (progress || !activity.asleep) asleep_since = seconds_now();
-    if (seconds_now() - asleep_since < patience_when_asleep &&
+    if (progress || !activity.asleep) asleep_since = wall_seconds();
+    if (wall_seconds() - asleep_since < patience_when_asleep &&
         activity.processor_seconds - busy_since < patience_when_busy)
       continue;
     ::kill(child, SIGKILL);
@@ -183,14 +193,21 @@ Shared& shared_memory() {
                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) std::perror("explorer: mmap"), std::exit(3);
     shared = static_cast<Shared*>(memory);
+    load_code_map();
   }
   return *shared;
 }
 
-double seconds_now() {
-  timespec time{};
-  ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+double wall_seconds() { return read_clock(CLOCK_MONOTONIC); }
+
+double effort_seconds() {
+  rusage children{};
+  ::getrusage(RUSAGE_CHILDREN, &children);
+  auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return effort_before_fork + read_clock(CLOCK_PROCESS_CPUTIME_ID) +
+         seconds(children.ru_utime) + seconds(children.ru_stime);
 }
 
 ChildResult run_in_child(const Batch& batch, const RunOnce& run_once) {
@@ -208,10 +225,12 @@ ChildResult run_in_child(const Batch& batch, const RunOnce& run_once) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) < 0) std::perror("explorer: pipe"), std::exit(3);
   std::fflush(nullptr);
+  double effort = effort_seconds();
   pid_t child = ::fork();
   if (child < 0) std::perror("explorer: fork"), std::exit(3);
   if (child == 0) {
     ::close(ends[0]);
+    effort_before_fork = effort;
     run_child(batch, run_once);
   }
   ::close(ends[1]);

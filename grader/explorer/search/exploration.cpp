@@ -17,6 +17,8 @@ Plan search_plan(int bound, bool values) {
   return plan;
 }
 
+constexpr double patience = 10;  // a starved machine may take so many times the limit
+
 // Tries schedules until the first failure, the end of the search or of the time.
 class Explorer {
  public:
@@ -32,23 +34,24 @@ class Explorer {
   // Searches first, smallest bound first: what it finds has the fewest surprises in it, what it
   // exhausts is proven. A slice of the mix in between, for what lies beyond a long search.
   FailureKind run() {
-    begin_ = seconds_now();
+    begin_ = effort_seconds();
+    wall_end_ = wall_seconds() + patience * limits_.seconds;
     for (int bound = 1; bound <= limits_.bound; ++bound) {
       if (FailureKind kind = search(bound, share_of_search(bound)); kind != FailureKind::none) return kind;
       if (bound < limits_.bound)
-        if (FailureKind kind = mix(seconds_now() + 0.1 * limits_.seconds, 1000); kind != FailureKind::none) return kind;
+        if (FailureKind kind = mix(effort_seconds() + 0.1 * limits_.seconds, 1000); kind != FailureKind::none) return kind;
     }
     // A finished search needs no luck on top, but bugs that take more preemptions than its bound
     // exist, and a thousand random schedules find most of them: as long again as the search took.
     double end = begin_ + limits_.seconds;
-    if (exhausted()) end = std::min(end, seconds_now() + std::max(0.1 * limits_.seconds, seconds_now() - begin_));
+    if (exhausted()) end = std::min(end, effort_seconds() + std::max(0.1 * limits_.seconds, effort_seconds() - begin_));
     return mix(end, limits_.schedules);
   }
 
-  bool exhausted() const { return completed_ >= limits_.bound; }
+  bool exhausted() const { return completed_ > 0 && completed_ >= limits_.bound; }
   int completed() const { return completed_; }
   std::uint64_t mixed() const { return mixed_; }
-  double seconds() const { return seconds_now() - begin_; }
+  double seconds() const { return effort_seconds() - begin_; }
   bool isolated() const { return isolated_; }
   const Batch& last() const { return last_; }
 
@@ -78,7 +81,7 @@ class Explorer {
       }
       if (kind != FailureKind::none) return kind;
       if (shared->exhausted) completed_ = bound;
-      if (shared->exhausted || seconds_now() >= until || enough()) return FailureKind::none;
+      if (shared->exhausted || effort_seconds() >= until || enough()) return FailureKind::none;
     }
   }
 
@@ -88,7 +91,7 @@ class Explorer {
     batch.plan.mix = true;
     batch.plan.values = limits_.values;
     std::uint64_t goal = at_most ? mixed_ + at_most : ~std::uint64_t{0};
-    while (mixed_ < goal && seconds_now() < until && !enough()) {
+    while (mixed_ < goal && effort_seconds() < until && !enough()) {
       batch.plan.expected_steps = std::max(std::uint64_t{shared->longest}, std::uint64_t{8});
       batch.first_seed = limits_.seed * 1'000'003 + mixed_;
       std::uint64_t before = shared->schedules;
@@ -99,7 +102,9 @@ class Explorer {
     return FailureKind::none;
   }
 
-  bool enough() const { return limits_.schedules && shared->schedules >= limits_.schedules; }
+  bool enough() const {
+    return (limits_.schedules && shared->schedules >= limits_.schedules) || wall_seconds() > wall_end_;
+  }
 
   FailureKind run_batch(Batch& batch, double until, std::uint64_t at_most = ~std::uint64_t{0}) {
     constexpr std::uint64_t batch_size = 20000;
@@ -107,6 +112,7 @@ class Explorer {
     batch.count = std::min({isolated_ ? 1 : batch_size, std::max<std::uint64_t>(left, 1), at_most});
     batch.warm_up = !isolated_;
     batch.until = until;
+    batch.wall_until = wall_end_;
     last_ = batch;
     FailureKind kind = run_in_child(batch, run_once_).failure;
     last_.first_seed = shared->seed;
@@ -115,7 +121,7 @@ class Explorer {
 
   Limits limits_;
   const RunOnce& run_once_;
-  double begin_ = seconds_now();
+  double begin_ = effort_seconds(), wall_end_ = 0;
   int completed_ = 0;  // bound 0 is part of bound 1
   std::uint64_t mixed_ = 0;
   bool unsteady_ = false;
@@ -123,14 +129,15 @@ class Explorer {
   Batch last_;
 };
 
-std::string verdict_of(const Explorer& explorer, std::uint64_t schedules) {
-  char text[160];
+std::string verdict_of(const Explorer& explorer, int wanted_bound) {
+  char searched[80] = "", random[80] = "";
   if (explorer.completed() > 0)
-    std::snprintf(text, sizeof text, "all schedules with up to %d preemption%s", explorer.completed(),
+    std::snprintf(searched, sizeof searched, "all schedules with up to %d preemption%s", explorer.completed(),
                   explorer.completed() == 1 ? "" : "s");
-  else
-    std::snprintf(text, sizeof text, "%llu random schedules", static_cast<unsigned long long>(schedules));
-  return text;
+  if (explorer.completed() < wanted_bound || wanted_bound == 0)
+    std::snprintf(random, sizeof random, "%s%llu random %s", searched[0] ? " and " : "",
+                  static_cast<unsigned long long>(explorer.mixed()), searched[0] ? "ones" : "schedules");
+  return std::string(searched) + random;
 }
 
 std::vector<Decision> recorded_decisions() {
@@ -172,7 +179,7 @@ Outcome explore(const std::string& test, const Limits& limits, const RunOnce& ru
   outcome.seconds = explorer.seconds();
   outcome.bound = explorer.completed() > 0 ? explorer.completed() : -1;
   outcome.exhausted = explorer.exhausted();
-  outcome.verdict = verdict_of(explorer, outcome.schedules);
+  outcome.verdict = verdict_of(explorer, limits.bound);
   outcome.kind = kind;
   if (kind == FailureKind::none) return outcome;
   if (kind == FailureKind::cannot_explore) {

@@ -20,10 +20,10 @@ class Shrinker {
 
   // Takes out ever smaller pieces as long as the failure stays.
   void remove_pieces(std::vector<Decision>& decisions) {
-    double end = seconds_now() + removal_seconds;
+    double end = effort_seconds() + removal_seconds;
     for (std::size_t piece = std::max<std::size_t>(decisions.size() / 2, 1);; piece = std::max<std::size_t>(piece / 2, 1)) {
       bool removed = false;
-      for (std::size_t at = 0; at + piece <= decisions.size() && seconds_now() < end;) {
+      for (std::size_t at = 0; at + piece <= decisions.size() && effort_seconds() < end;) {
         std::vector<Decision> fewer = decisions;
         fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(at),
                     fewer.begin() + static_cast<std::ptrdiff_t>(at + piece));
@@ -35,7 +35,7 @@ class Shrinker {
         }
       }
       if (piece == 1 && !removed) return;
-      if (decisions.empty() || seconds_now() >= end) return;
+      if (decisions.empty() || effort_seconds() >= end) return;
     }
   }
 
@@ -48,7 +48,7 @@ class Shrinker {
       batch.plan.values = true;
       batch.count = 20000;
       batch.warm_up = warm_up_;
-      batch.until = seconds_now() + search_seconds;
+      batch.until = effort_seconds() + search_seconds;
       shared->path_size = 0;
       if (run_in_child(batch, run_once_).failure != kind_) continue;
       std::vector<Decision> found(shared->decisions,

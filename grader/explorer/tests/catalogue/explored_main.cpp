@@ -11,7 +11,6 @@
 #include "gtest/test_runs.hpp"
 #include "runtime/schedule.hpp"
 #include "search/exploration.hpp"
-#include "search/process.hpp"
 #include "story/story.hpp"
 
 namespace catalogue {
@@ -44,7 +43,7 @@ RunOnce run_of(void (*body)()) {
 void run_strategy(const catalogue::Case& test, void (*body)(), Strategy strategy, bool mix, std::uint64_t seed,
                   std::uint64_t schedules, int bound) {
   Shared& memory = shared_memory();
-  double begin = seconds_now();
+  double begin = effort_seconds();
   std::uint64_t ran = 0;
   FailureKind kind = FailureKind::none;
   memory.path_size = 0;
@@ -61,7 +60,7 @@ void run_strategy(const catalogue::Case& test, void (*body)(), Strategy strategy
     ran += result.ran;
     kind = result.failure;
   }
-  double seconds = seconds_now() - begin;
+  double seconds = effort_seconds() - begin;
   std::printf("{\"case\":\"%.*s\",\"schedules\":%llu,\"kind\":\"%s\",\"message\":\"%s\",\"seconds\":%.3f,\"rate\":%.0f,\"exhausted\":%d}\n",
               static_cast<int>(test.name.size()), test.name.data(), static_cast<unsigned long long>(ran),
               name_of(kind), kind == FailureKind::none ? "" : memory.failure.message, seconds,
@@ -90,7 +89,6 @@ int main(int argc, char** argv) {
     if (value("--story")) story = true;
   }
   shared_memory();
-  load_code_map();
   bool failed = false;
   for (const auto& test : catalogue::cases()) {
     if (test.name != argv[1] && std::strcmp(argv[1], "all") != 0) continue;
