@@ -141,6 +141,7 @@ TEST(Basic, TheValueNeedsNoDefaultConstructor) {
 
 TEST(Basic, AnAwaiterOnAnotherThreadGetsTheResult) {
   Promise<int> promise;
+  ASSERT_FALSE(promise.settled());
   workbook::Gate about_to_await;
   std::optional<Result<int>> result;
   std::jthread awaiter([&] {
@@ -213,12 +214,12 @@ TEST(Stress, EveryAwaiterWakesUp) {
   const std::size_t threads = workbook::crowd(200);
   workbook::stress_on(
       threads, workbook::rounds(2), [] { return std::make_unique<State>(); },
-      [threads](auto& state, std::size_t thread) {
+      [&](auto& state, std::size_t thread) {
         if (thread == threads / 2) state->promise.resolve(7);
         const auto result = state->promise.await(kForever);
         if (result && *result == 7) ++state->seven;
       },
-      [threads](auto& state) {
+      [&](auto& state) {
         EXPECT_EQ(static_cast<std::size_t>(state->seven), threads)
             << "this many of " << threads << " awaiters got the value";
       });
@@ -286,6 +287,7 @@ TEST(Stress, ACancellationReachesAwaitersThatAreJustGoingToSleep) {
 
 TEST(Lifecycle, AwaitersOfAPromiseThatNeverSettlesLeaveWithTheirContext) {
   const Promise<int> promise;
+  ASSERT_FALSE(promise.settled());
   auto source = with_cancel(kForever);
   std::atomic<int> gave_up{0};
   {
@@ -303,6 +305,7 @@ TEST(Lifecycle, AwaitersOfAPromiseThatNeverSettlesLeaveWithTheirContext) {
 
 TEST(Lifecycle, AnAwaiterThatLeavesDisturbsNoOther) {
   Promise<int> promise;
+  ASSERT_FALSE(promise.settled());
   auto impatient = with_cancel(kForever);
   std::optional<Result<int>> left;
   std::optional<Result<int>> stayed;
@@ -331,6 +334,7 @@ TEST(Lifecycle, ValuesAreDestroyedWithThePromise) {
 TEST(Lifecycle, AContextMayEndLongAfterThePromiseIsGone) {
   auto source = with_cancel(kForever);
   auto promise = std::make_unique<Promise<int>>();
+  ASSERT_FALSE(promise->settled());
   std::jthread resolver([&p = *promise] { p.resolve(7); });
   EXPECT_EQ(said(promise->await(source.context())), "the value 7");
   resolver.join();
@@ -340,6 +344,7 @@ TEST(Lifecycle, AContextMayEndLongAfterThePromiseIsGone) {
 
 TEST(Lifecycle, AnAwaitThatGaveUpLeavesNothingBehind) {
   auto promise = std::make_unique<Promise<int>>();
+  ASSERT_FALSE(promise->settled());
   auto source = with_cancel(kForever);
   std::jthread canceller([&] { source.cancel(); });
   EXPECT_FALSE(promise->await(source.context()));
@@ -379,6 +384,7 @@ TEST(Lifecycle, ACopyThatThrowsHarmsNobodyElse) {
 
 TEST(Explored, OfTwoResolversOneWinsAndItsValueStands) {
   Promise<int> promise;
+  ASSERT_FALSE(promise.settled());
   bool first = false;
   bool second = false;
   std::jthread other([&] { first = promise.resolve(1); });
@@ -391,6 +397,7 @@ TEST(Explored, OfTwoResolversOneWinsAndItsValueStands) {
 
 TEST(Explored, ResolveRacesReject) {
   Promise<int> promise;
+  ASSERT_FALSE(promise.settled());
   bool rejected = false;
   std::jthread other([&] { rejected = promise.reject(Error{Errc::unavailable, ""}); });
   const bool resolved = promise.resolve(2);
@@ -402,12 +409,14 @@ TEST(Explored, ResolveRacesReject) {
 
 TEST(Explored, AnAwaiterNeverMissesTheResult) {
   Promise<int> promise;
+  ASSERT_FALSE(promise.settled());
   std::jthread resolver([&] { promise.resolve(7); });
   EXPECT_EQ(said(promise.await(kForever)), "the value 7");
 }
 
 TEST(Explored, TwoAwaitersBothGetTheResult) {
   Promise<int> promise;
+  ASSERT_FALSE(promise.settled());
   std::jthread other([&] { EXPECT_EQ(said(promise.await(kForever)), "the value 7"); });
   std::jthread resolver([&] { promise.resolve(7); });
   EXPECT_EQ(said(promise.await(kForever)), "the value 7");
@@ -415,6 +424,7 @@ TEST(Explored, TwoAwaitersBothGetTheResult) {
 
 TEST(Explored, TheAwaiterMayDestroyThePromise) {
   auto promise = std::make_unique<Promise<int>>();
+  ASSERT_FALSE(promise->settled());
   std::jthread resolver([p = promise.get()] { p->resolve(7); });
   EXPECT_TRUE(promise->await(kForever));
   promise.reset();
@@ -422,6 +432,7 @@ TEST(Explored, TheAwaiterMayDestroyThePromise) {
 
 TEST(Explored, AResultThatCameBeforeTheCancellationWins) {
   Promise<int> promise;
+  ASSERT_FALSE(promise.settled());
   auto source = with_cancel(kForever);
   std::jthread resolver([&] {
     promise.resolve(7);
@@ -433,6 +444,7 @@ TEST(Explored, AResultThatCameBeforeTheCancellationWins) {
 
 TEST(Explored, ACancellationIsNeverMissed) {
   const Promise<int> promise;
+  ASSERT_FALSE(promise.settled());
   auto source = with_cancel(kForever);
   std::jthread canceller([&] { source.cancel(); });
   const auto result = promise.await(source.context());
@@ -442,6 +454,7 @@ TEST(Explored, ACancellationIsNeverMissed) {
 
 TEST(Explored, ResolveAndCancelAtTheSameTimeGiveOneOrTheOther) {
   Promise<int> promise;
+  ASSERT_FALSE(promise.settled());
   auto source = with_cancel(kForever);
   std::jthread resolver([&] { promise.resolve(7); });
   std::jthread canceller([&] { source.cancel(); });
@@ -455,6 +468,7 @@ TEST(Explored, ResolveAndCancelAtTheSameTimeGiveOneOrTheOther) {
 
 TEST(Explored, OnceSettledIsTrueTheResultIsThere) {
   Promise<int> promise;
+  ASSERT_FALSE(promise.settled());
   const auto ended = cancelled_context();
   std::jthread resolver([&] { promise.resolve(7); });
   if (promise.settled()) {

@@ -260,15 +260,11 @@ TEST(Basic, ABackendThatThrowsFailsTheProfile) {
 TEST(Basic, TheCallersCancellationReachesTheFetches) {
   FakeBackend backend;
   auto caller = with_cancel(kForever);
-  std::latch started(3);
+  std::atomic<int> missing{3};
   backend.user = backend.orders = backend.recommendations = [&](const Context& context) {
-    started.count_down();
+    if (--missing == 0) caller.cancel();  // all three are under way
     return until_told(context);
   };
-  std::jthread canceller([&] {
-    started.wait();
-    caller.cancel();
-  });
   const auto profile = fetch_profile(caller.context(), backend, "ada");
   ASSERT_FALSE(profile);
   EXPECT_EQ(profile.error().code, Errc::cancelled) << profile.error().message;
