@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <fstream>
 #include <ranges>
-#include <unistd.h>
 
 #include "digest.hpp"
 #include "disguise.hpp"
+#include "files.hpp"
 #include "similarity.hpp"
 #include "text.hpp"
 
@@ -79,10 +78,7 @@ void disguise(Version& version, const fs::path& folder, std::uint64_t seed) {
   if (fs::exists(version.disguised)) return;
   fs::create_directories(folder);
   const auto number = std::stoull(name.substr(0, 15), nullptr, 16);
-  // Renamed into place, so that another grader never compiles half of it.
-  const auto draft = folder / fmt::format("{}.{}.tmp", name, ::getpid());
-  std::ofstream(draft, std::ios::binary) << disguised(slurp(version.original), seed ^ number);
-  fs::rename(draft, version.disguised);
+  write_whole_file(version.disguised, disguised(slurp(version.original), seed ^ number));
 }
 
 }  // namespace grader

@@ -1,0 +1,274 @@
+// audit: every suite on every version whose verdict is known beforehand.
+#include <algorithm>
+#include <atomic>
+#include <fmt/format.h>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <thread>
+
+#include "bench.hpp"
+#include "commands/commands.hpp"
+#include "files.hpp"
+#include "kill_table.hpp"
+#include "verdict.hpp"
+#include "work_queue.hpp"
+
+namespace grader {
+namespace {
+
+namespace fs = std::filesystem;
+
+// In the order in which a quick audit stops at the first rejection: the cheapest first.
+constexpr std::array kOrder = {Flavour::plain, Flavour::explored, Flavour::thread,
+                               Flavour::address};
+
+// Keeps every core busy with something else while it lives.
+class Load {
+ public:
+  explicit Load(bool wanted) {
+    const auto cores = wanted ? std::max(1U, std::thread::hardware_concurrency()) : 0U;
+    for (unsigned i = 0; i < cores; ++i) {
+      threads_.emplace_back([](const std::stop_token& stop) {
+        std::atomic<unsigned> spins = 0;
+        while (!stop.stop_requested()) spins.fetch_add(1, std::memory_order_relaxed);
+      });
+    }
+  }
+
+ private:
+  std::vector<std::jthread> threads_;
+};
+
+struct Candidate {
+  const Task* task = nullptr;
+  fs::path header;
+  VersionCounts counts;
+  std::vector<Program> programs;  // in kOrder, those wanted
+};
+
+class Audit {
+ public:
+  Audit(const Setting& setting, const AuditRequest& request)
+      : setting_(setting), request_(request), bench_(bench_options(setting)) {}
+
+  int run() {
+    collect();
+    for (const auto* task : tasks_) audit(*task);
+    if (setting_.stop.stop_requested()) return status_interrupted;
+    return tell();
+  }
+
+ private:
+  bool wants(Flavour flavour) const {
+    if (flavour == Flavour::explored && !bench_.explorer_available()) return false;
+    return request_.flavours.empty() ||
+           std::ranges::find(request_.flavours, to_string(flavour)) != request_.flavours.end();
+  }
+
+  void collect() {
+    for (const int number : request_.tasks) setting_.workbook.task(number);
+    for (const auto& task : setting_.workbook.tasks) {
+      if (!request_.tasks.empty() &&
+          std::ranges::find(request_.tasks, task.number) == request_.tasks.end()) {
+        continue;
+      }
+      tasks_.push_back(&task);
+      const auto solution = setting_.workbook.solutions_dir / task.folder;
+      add(task, solution / task.header, "reference", true);
+      for (const auto& file : headers_in(solution / "alternative")) {
+        add(task, file, "alternative/" + file.stem().string(), true);
+      }
+      for (const auto& file : headers_in(solution / "earlier")) {
+        add(task, file, "earlier/" + file.stem().string(), false);
+      }
+    }
+  }
+
+  void add(const Task& task, const fs::path& header, std::string name, bool right) {
+    Candidate candidate{.task = &task, .header = header, .counts = {}, .programs = {}};
+    candidate.counts.task = task.number;
+    candidate.counts.name = std::move(name);
+    candidate.counts.right = right;
+    for (const auto flavour : kOrder) {
+      if (!wants(flavour)) continue;
+      Program program{.task = &task,
+                      .source = task.dir / "suite.cpp",
+                      .header = header,
+                      .uses = {},
+                      .flavour = flavour,
+                      .label = fmt::format("{} {}", task.folder, candidate.counts.name)};
+      for (const int used : task.uses) {
+        program.uses.push_back(setting_.workbook.reference(setting_.workbook.task(used)));
+      }
+      candidate.programs.push_back(std::move(program));
+    }
+    candidates_.push_back(std::move(candidate));
+  }
+
+  // Builds a task's programs and runs them. A quick audit builds a flavour only for the versions
+  // that nothing has rejected so far.
+  void audit(const Task& task) {
+    if (request_.quick) {
+      for (const auto flavour : kOrder) run_round(task, &flavour, 1, false);
+      return;
+    }
+    const auto most = std::max(request_.earlier_runs, request_.right_runs);
+    run_round(task, nullptr, request_.loaded ? most / 2 : most, false);
+    if (request_.loaded) run_round(task, nullptr, most - most / 2, true);
+  }
+
+  void run_round(const Task& task, const Flavour* only, int runs, bool loaded) {
+    std::vector<std::pair<Candidate*, const Program*>> chosen;
+    std::vector<Program> programs;
+    for (auto& candidate : candidates_) {
+      if (candidate.task != &task || !candidate.counts.trouble.empty()) continue;
+      if (only != nullptr && !candidate.counts.right && candidate.counts.graded.rejected > 0) {
+        continue;
+      }
+      for (const auto& program : candidate.programs) {
+        if (only != nullptr && program.flavour != *only) continue;
+        chosen.emplace_back(&candidate, &program);
+        programs.push_back(program);
+      }
+    }
+    if (programs.empty() || setting_.stop.stop_requested()) return;
+    setting_.screen.doing(fmt::format("{} · compiling {} programs", task.folder, programs.size()));
+    const auto built = bench_.build(programs, {}, setting_.stop);
+    for (std::size_t i = 0; i < built.size(); ++i) {
+      if (!built[i].ok) chosen[i].first->counts.trouble = "does not build: " + built[i].error;
+    }
+    const Load load(loaded);
+    const auto cores = std::max(1U, std::thread::hardware_concurrency());
+    WorkQueue queue(setting_.jobs > 0 ? setting_.jobs : cores);
+    for (int round = 0; round < runs; ++round) {
+      for (auto& candidate : candidates_) {
+        const auto wanted = candidate.counts.right ? request_.right_runs : request_.earlier_runs;
+        if (candidate.task != &task || !candidate.counts.trouble.empty()) continue;
+        if (only == nullptr && round + done_[&candidate] >= wanted) continue;
+        queue.post([this, &candidate, only, round, runs] {
+          grade_once(candidate, only,
+                     fmt::format("{} · {} · run {} of {}", candidate.task->folder,
+                                 candidate.counts.name, round + 1, runs));
+        });
+      }
+    }
+    queue.finish();
+    for (auto& candidate : candidates_) {
+      if (candidate.task == &task) done_[&candidate] += runs;
+    }
+  }
+
+  // One grading of one version: each flavour once.
+  void grade_once(Candidate& candidate, const Flavour* only, const std::string& label) {
+    bool rejected = false;
+    bool unclear = false;
+    bool ran = false;
+    for (const auto& program : candidate.programs) {
+      if (setting_.stop.stop_requested()) return;
+      if (only != nullptr && program.flavour != *only) continue;
+      if (only != nullptr && !candidate.counts.right && candidate.counts.graded.rejected > 0)
+        return;
+      setting_.screen.doing(label);
+      RunOptions options;
+      options.use_cache = request_.quick;
+      options.seed = request_.quick ? 0 : std::random_device{}();
+      options.expected = bench_.expected_tests(*candidate.task, program.source, program.flavour);
+      if (program.flavour == Flavour::explored && options.expected.empty()) continue;
+      FlavourResult result;
+      result.flavour = program.flavour;
+      result.built = result.build.ok = result.ran = true;
+      result.run = bench_.run(program, options, setting_.stop);
+      const auto mark = mark_of(result);
+      if (mark == Mark::off) continue;
+      const std::lock_guard lock(mutex_);
+      auto& counts = candidate.counts;
+      if (mark == Mark::unclear) {
+        ++counts.inconclusive;
+        unclear = true;
+        continue;
+      }
+      ran = true;
+      auto& count = counts.by_flavour.at(static_cast<std::size_t>(program.flavour));
+      ++count.runs;
+      seconds_[&candidate] += result.run.seconds;
+      if (mark == Mark::ok) continue;
+      ++count.rejected;
+      rejected = true;
+      if (!counts.first_seconds) counts.first_seconds = seconds_[&candidate];
+      if (counts.right) remember_rejection(candidate, result);
+    }
+    const std::lock_guard lock(mutex_);
+    if (!rejected && (unclear || !ran)) return;
+    auto& graded = candidate.counts.graded;
+    // In a quick audit the flavours are rounds of one grading.
+    if (!request_.quick || graded.runs == 0) ++graded.runs;
+    if (rejected && (!request_.quick || graded.rejected == 0)) ++graded.rejected;
+  }
+
+  // A right version that was rejected is the worst that can happen: say what the suite said.
+  void remember_rejection(const Candidate& candidate, const FlavourResult& result) {
+    const auto found = findings_of({result});
+    const auto& first = found.empty() ? Finding{} : found.front();
+    rejections_.push_back(fmt::format("task {} {} {}: {} {}\n{}\n{}", candidate.task->number,
+                                      candidate.counts.name, to_string(result.flavour), first.test,
+                                      first.place, first.headline, first.detail));
+  }
+
+  int tell() {
+    setting_.screen.doing({});
+    std::vector<VersionCounts> counts;
+    for (const auto& candidate : candidates_) counts.push_back(candidate.counts);
+    setting_.screen.say("\n" + kill_table(counts));
+    for (const auto& rejection : rejections_) setting_.screen.say(rejection);
+    const auto wrong = std::ranges::count_if(
+        counts, [](const VersionCounts& version) { return !version.as_it_should_be(); });
+    setting_.screen.say(fmt::format("  {} versions told for what they are, {} not.",
+                                    static_cast<long>(counts.size()) - wrong, wrong));
+    if (!request_.json.empty()) write_json(counts);
+    return wrong == 0 && !counts.empty() ? status_done : status_below;
+  }
+
+  void write_json(const std::vector<VersionCounts>& counts) const {
+    auto out = nlohmann::json::array();
+    for (const auto& version : counts) {
+      const auto sure = wilson(version.graded);
+      nlohmann::json flavours;
+      for (const auto flavour : all_flavours) {
+        const auto& count = version.by_flavour.at(static_cast<std::size_t>(flavour));
+        flavours[std::string(to_string(flavour))] = {{"runs", count.runs},
+                                                     {"rejected", count.rejected}};
+      }
+      out.push_back({{"task", version.task},
+                     {"version", version.name},
+                     {"right", version.right},
+                     {"flavours", flavours},
+                     {"gradings", version.graded.runs},
+                     {"rejected", version.graded.rejected},
+                     {"low", sure.low},
+                     {"high", sure.high},
+                     {"inconclusive", version.inconclusive},
+                     {"as_it_should_be", version.as_it_should_be()}});
+    }
+    write_whole_file(request_.json, out.dump(2) + "\n");
+  }
+
+  const Setting& setting_;
+  const AuditRequest& request_;
+  Bench bench_;
+  std::vector<const Task*> tasks_;
+  std::vector<Candidate> candidates_;
+  std::map<const Candidate*, int> done_;
+  std::mutex mutex_;  // guards the counts, seconds_ and rejections_
+  std::map<const Candidate*, double> seconds_;
+  std::vector<std::string> rejections_;
+};
+
+}  // namespace
+
+int run_audit(const Setting& setting, const AuditRequest& request) {
+  return Audit(setting, request).run();
+}
+
+}  // namespace grader

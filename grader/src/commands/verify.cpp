@@ -1,0 +1,200 @@
+// verify: do tasks/ and solutions/ still fit together?
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+
+#include "bench.hpp"
+#include "commands/commands.hpp"
+#include "files.hpp"
+#include "own_test_versions.hpp"
+#include "readme_folds.hpp"
+#include "similarity.hpp"
+#include "text.hpp"
+
+namespace grader {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kEarlierVersions = 5;
+constexpr std::size_t kAlternatives = 2;
+constexpr std::size_t kHints = 2;
+
+class Verification {
+ public:
+  Verification(const Workbook& workbook, bool fix) : workbook_(workbook), fix_(fix) {}
+
+  void check(const Task& task) {
+    check_readme(task);
+    check_hash(task, "starter", task.header, task.starter_hash);
+    check_hash(task, "starter_test", "my_test.cpp", task.starter_test_hash);
+    check_versions(task);
+    for (const auto& file : {task.dir / "suite.cpp", solution(task) / "my_test.cpp"}) {
+      if (!fs::exists(file)) complain(file, "is missing");
+    }
+  }
+
+  // A starter must compile, and each test must say that there is nothing there yet.
+  void check_starter(const Task& task, const BuildOutcome& built, const RunOutcome& ran) {
+    const auto header = task.dir / task.header;
+    if (!built.ok) return complain(header, "the starter does not compile:\n" + built.error);
+    if (!ran.problem.empty()) return complain(header, "the starter's tests: " + ran.problem);
+    if (ran.tests.empty()) return complain(task.dir / "suite.cpp", "has no tests");
+    for (const auto& test : ran.tests) {
+      const bool says_so = std::ranges::any_of(test.failures, [](const Failure& failure) {
+        return failure.message.find("not implemented yet") != std::string::npos;
+      });
+      if (test.outcome == Outcome::failed && says_so) continue;
+      complain(header, fmt::format("with the starter, {} {} instead of saying \"not implemented "
+                                   "yet\"",
+                                   test.name, to_string(test.outcome)));
+    }
+  }
+
+  void complain(const fs::path& file, const std::string& what) {
+    problems_.push_back(fmt::format("{}: {}", fs::relative(file, workbook_.root).string(), what));
+  }
+
+  const std::vector<std::string>& problems() const { return problems_; }
+  const std::vector<std::string>& fixed() const { return fixed_; }
+
+ private:
+  fs::path solution(const Task& task) const { return workbook_.solutions_dir / task.folder; }
+
+  void mend(const fs::path& file, const std::string& contents, const std::string& what) {
+    write_whole_file(file, contents);
+    fixed_.push_back(fmt::format("{}: {}", fs::relative(file, workbook_.root).string(), what));
+  }
+
+  void check_readme(const Task& task) {
+    const auto file = task.dir / "README.md";
+    const auto page = slurp(file);
+    if (page.empty()) return complain(file, "is missing");
+    const auto folds = read_folds(page);
+    if (folds.hints.size() < kHints) {
+      complain(file,
+               fmt::format("has {}; at least {} wanted",
+                           counted(static_cast<long>(folds.hints.size()), "folded hint"), kHints));
+    }
+    if (page.find(task.title) == std::string::npos) {
+      complain(file, fmt::format("does not have task.toml's title \"{}\"", task.title));
+    }
+    const auto reference = slurp(workbook_.reference(task));
+    if (reference.empty()) return complain(workbook_.reference(task), "is missing");
+    if (folds.reference == reference) return;
+    const auto mended = with_reference(page, reference);
+    if (fix_ && mended) return mend(file, *mended, "the folded reference is renewed");
+    complain(file, mended ? "the folded reference is not solutions/'s; run grader verify --fix"
+                          : "has no folded reference with a ```cpp block");
+  }
+
+  void check_hash(const Task& task, const std::string& key, const std::string& name,
+                  const std::string& told) {
+    const auto source = slurp(task.dir / name);
+    if (source.empty()) return complain(task.dir / name, "is missing");
+    const auto hash = token_hash(source);
+    if (hash == told) return;
+    const auto toml = task.dir / "task.toml";
+    if (!fix_) {
+      complain(toml, fmt::format("`{}` is not the hash of {}; if that is the file as it should be "
+                                 "handed out, run grader verify --fix",
+                                 key, name));
+      return;
+    }
+    std::string text;
+    bool written = false;
+    const auto line_for = fmt::format("{} = \"{}\"\n", key, hash);
+    for (const auto line : split_lines(slurp(toml))) {
+      const bool is_it = trimmed(line.substr(0, line.find('='))) == key;
+      if (!written && (is_it || line.starts_with('[') || (line.empty() && key != "starter"))) {
+        text += line_for;
+        written = true;
+        if (is_it) continue;
+      }
+      if (!is_it) text += std::string(line) + "\n";
+    }
+    if (!written) text += line_for;
+    mend(toml, text, fmt::format("`{}` is renewed", key));
+  }
+
+  void check_versions(const Task& task) {
+    const auto earlier = headers_in(solution(task) / "earlier");
+    const auto alternatives = headers_in(solution(task) / "alternative");
+    if (earlier.size() < kEarlierVersions) {
+      complain(solution(task) / "earlier", fmt::format("has {} versions; at least {} wanted",
+                                                       earlier.size(), kEarlierVersions));
+    }
+    if (alternatives.size() < kAlternatives) {
+      complain(solution(task) / "alternative", fmt::format("has {} versions; at least {} wanted",
+                                                           alternatives.size(), kAlternatives));
+    }
+    std::map<std::string, fs::path> seen{
+        {token_hash(slurp(workbook_.reference(task))), workbook_.reference(task)}};
+    for (const auto& file : earlier) {
+      if (first_comment(slurp(file)).size() < 20) {
+        complain(file, "line 1 must say what is wrong and when it bites");
+      }
+      check_new(file, seen);
+    }
+    for (const auto& file : alternatives) check_new(file, seen);
+  }
+
+  void check_new(const fs::path& file, std::map<std::string, fs::path>& seen) {
+    const auto [other, added] = seen.emplace(token_hash(slurp(file)), file);
+    if (!added) complain(file, "is the same program as " + other->second.filename().string());
+  }
+
+  const Workbook& workbook_;
+  bool fix_;
+  std::vector<std::string> problems_;
+  std::vector<std::string> fixed_;
+};
+
+void check_starters(const Setting& setting, Verification& verification) {
+  Bench bench(bench_options(setting));
+  std::vector<Program> programs;
+  for (const auto& task : setting.workbook.tasks) {
+    Program program{.task = &task,
+                    .source = task.dir / "suite.cpp",
+                    .header = task.dir / task.header,
+                    .uses = {},
+                    .flavour = Flavour::plain,
+                    .label = task.folder + " starter"};
+    for (const int used : task.uses) {
+      program.uses.push_back(setting.workbook.reference(setting.workbook.task(used)));
+    }
+    programs.push_back(std::move(program));
+  }
+  setting.screen.doing("compiling the starters");
+  const auto built = bench.build(programs, {}, setting.stop);
+  for (std::size_t i = 0; i < programs.size() && !setting.stop.stop_requested(); ++i) {
+    setting.screen.doing("running the tests on the starter of " + programs[i].task->folder);
+    const auto ran = built[i].ok ? bench.run(programs[i], {}, setting.stop) : RunOutcome{};
+    verification.check_starter(*programs[i].task, built[i], ran);
+  }
+  setting.screen.doing({});
+}
+
+}  // namespace
+
+int run_verify(const Setting& setting, bool fix) {
+  Verification verification(setting.workbook, fix);
+  for (const auto& task : setting.workbook.tasks) verification.check(task);
+  check_starters(setting, verification);
+  if (setting.stop.stop_requested()) return status_interrupted;
+  const auto& paint = setting.screen.paint();
+  for (const auto& what : verification.fixed()) {
+    setting.screen.say(paint(Tone::good, "  fixed  ") + what);
+  }
+  for (const auto& what : verification.problems()) {
+    setting.screen.say(paint(Tone::bad, "  wrong  ") + what);
+  }
+  const auto wrong = verification.problems().size();
+  setting.screen.say(
+      wrong == 0 ? fmt::format("  {} fit together.",
+                               counted(static_cast<long>(setting.workbook.tasks.size()), "task"))
+                 : fmt::format("  {}.", counted(static_cast<long>(wrong), "problem")));
+  return wrong == 0 ? status_done : status_below;
+}
+
+}  // namespace grader

@@ -1,0 +1,23 @@
+// Pieces that several parts of the report are made of.
+#pragma once
+
+#include <string>
+
+#include "screen.hpp"
+#include "verdict.hpp"
+
+namespace grader {
+
+// Reports are as wide as this; the left margin is part of it.
+inline constexpr std::size_t page_width = 79;
+
+std::string_view word_for(Mark mark);  // at most six letters
+Tone tone_of(Mark mark);
+
+// "plain tests", "under ThreadSanitizer"…: how a flavour is called in a sentence.
+std::string_view spoken(Flavour flavour);
+
+// One finding: the test as a sentence, what happened, where, and the start of the evidence.
+std::string shown(const Finding& finding, int task, const Paint& paint);
+
+}  // namespace grader
