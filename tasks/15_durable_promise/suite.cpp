@@ -1,0 +1,227 @@
+#include "suite_calls.hpp"
+#include "suite_faults.hpp"
+#include "suite_kills.hpp"
+#include "suite_support.hpp"
+#include "suite_together.hpp"
+
+namespace durable {
+namespace {
+
+// A process that starts again: nothing but the folder is left.
+template <class T>
+Result<T> after_restart(const Folder& folder, const std::string& id) {
+  FileStorage storage(folder.promises());
+  auto promise = DurablePromise<T>::open(storage, id);
+  if (!promise) return std::unexpected(promise.error());
+  auto ended = with_cancel(Context::background());
+  ended.cancel();  // what is there must be found without waiting
+  return promise->await(ended.context());
+}
+
+TEST(Basic, AResolvedPromiseIsStillResolvedAfterARestart) {
+  const Folder folder;
+  {
+    FileStorage storage(folder.promises());
+    auto promise = DurablePromise<int>::open(storage, "answer");
+    ASSERT_TRUE(promise) << promise.error().message;
+    EXPECT_EQ(promise->state(), State::pending);
+    ASSERT_TRUE(promise->resolve(42));
+    EXPECT_EQ(promise->state(), State::resolved);
+    EXPECT_EQ(promise->await(patiently()), 42);
+  }
+  EXPECT_EQ(after_restart<int>(folder, "answer"), 42);
+}
+
+TEST(Basic, ARejectedPromiseKeepsItsErrorAfterARestart) {
+  const Folder folder;
+  const Error why{Errc::unavailable, "the \"bank\" said no: \xC3\xA9"};
+  {
+    FileStorage storage(folder.promises());
+    auto promise = DurablePromise<int>::open(storage, "payment");
+    ASSERT_TRUE(promise);
+    ASSERT_TRUE(promise->reject(why));
+    EXPECT_EQ(promise->state(), State::rejected);
+    EXPECT_EQ(promise->await(patiently()).error(), why);
+  }
+  const auto again = after_restart<int>(folder, "payment");
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().message, why.message);
+  EXPECT_TRUE(again.error().code == Errc::unavailable) << again.error().code.message();
+}
+
+TEST(Basic, APromiseNobodySettledIsPendingAfterARestart) {
+  const Folder folder;
+  {
+    FileStorage storage(folder.promises());
+    ASSERT_TRUE(DurablePromise<int>::open(storage, "later"));
+  }
+  FileStorage storage(folder.promises());
+  const auto record = storage.load("later");
+  ASSERT_TRUE(record) << "open() must write the pending promise down, or recovery can't find it: "
+                      << record.error().message;
+  EXPECT_EQ(record->id, "later");
+  EXPECT_EQ(record->state, State::pending);
+  EXPECT_FALSE(record->settled_at);
+}
+
+TEST(Basic, APromiseThatDoesNotExistIsNotFound) {
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  EXPECT_FALSE(storage.load("nobody"));
+}
+
+TEST(Basic, ResolvingAgainWithTheSameValueSucceeds) {
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  auto promise = DurablePromise<std::string>::open(storage, "p");
+  ASSERT_TRUE(promise);
+  ASSERT_TRUE(promise->resolve("same"));
+  EXPECT_TRUE(promise->resolve("same")) << "a retry after a lost answer must be harmless";
+  auto other = DurablePromise<std::string>::open(storage, "p");
+  EXPECT_TRUE(other->resolve("same")) << "through another handle, too";
+}
+
+TEST(Basic, AnotherOutcomeIsRefusedAndChangesNothing) {
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  auto a = DurablePromise<int>::open(storage, "p");
+  auto b = DurablePromise<int>::open(storage, "p");  // opened while it was pending
+  ASSERT_TRUE(a && b);
+  ASSERT_TRUE(a->resolve(1));
+  EXPECT_FALSE(a->resolve(2));
+  EXPECT_FALSE(b->resolve(2));
+  EXPECT_FALSE(a->reject(Error{Errc::cancelled, "no"}));
+  EXPECT_FALSE(b->reject(Error{Errc::cancelled, "no"}))
+      << "this handle was opened before the promise was resolved; it must look again";
+  EXPECT_EQ(a->await(patiently()), 1);
+  EXPECT_EQ(b->await(patiently()), 1);
+  EXPECT_EQ(after_restart<int>(folder, "p"), 1);
+}
+
+TEST(Basic, AResolveAfterARejectIsRefusedAndChangesNothing) {
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  auto promise = DurablePromise<int>::open(storage, "p");
+  ASSERT_TRUE(promise);
+  ASSERT_TRUE(promise->reject(Error{Errc::unavailable, "first"}));
+  EXPECT_FALSE(promise->resolve(1));
+  EXPECT_EQ(after_restart<int>(folder, "p").error().message, "first");
+}
+
+TEST(Basic, TheTimeOfSettlingIsKept) {
+  const Folder folder;
+  const auto before = std::chrono::system_clock::now() - 1ms;
+  FileStorage storage(folder.promises());
+  auto promise = DurablePromise<int>::open(storage, "p");
+  ASSERT_TRUE(promise && promise->resolve(1));
+  const auto after = std::chrono::system_clock::now() + 1ms;
+  const auto first = FileStorage(folder.promises()).load("p");
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(first->settled_at) << "a settled record has no time";
+  EXPECT_GE(*first->settled_at, before - 1s) << "whole seconds are precise enough";
+  EXPECT_LE(*first->settled_at, after);
+  ASSERT_TRUE(promise->resolve(1));
+  EXPECT_EQ(FileStorage(folder.promises()).load("p")->settled_at, first->settled_at)
+      << "resolving again must not move it";
+}
+
+TEST(Basic, RecoveryFindsEveryPromise) {
+  const Folder folder;
+  {
+    FileStorage storage(folder.promises());
+    auto a = DurablePromise<int>::open(storage, "a");
+    auto b = DurablePromise<int>::open(storage, "b");
+    auto c = DurablePromise<int>::open(storage, "c");
+    ASSERT_TRUE(a && b && c);
+    ASSERT_TRUE(a->resolve(1));
+    ASSERT_TRUE(b->reject(Error{Errc::unavailable, "x"}));
+  }
+  FileStorage storage(folder.promises());
+  auto recovered = recover_all<int>(storage);
+  ASSERT_TRUE(recovered) << recovered.error().message;
+  std::map<State, int> count;
+  for (const auto& promise : *recovered) ++count[promise.state()];
+  EXPECT_EQ(recovered->size(), 3U);
+  EXPECT_EQ(count[State::pending], 1);
+  EXPECT_EQ(count[State::resolved], 1);
+  EXPECT_EQ(count[State::rejected], 1);
+}
+
+TEST(Basic, TheContextEndsTheWaitButAnOutcomeComesFirst) {
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  auto promise = DurablePromise<int>::open(storage, "p");
+  ASSERT_TRUE(promise);
+  auto ended = with_cancel(Context::background());
+  ended.cancel(Error{Errc::unavailable, "mine"});
+  EXPECT_EQ(promise->await(ended.context()).error().message, "mine");
+  const auto shortly = with_timeout(Context::background(), 20ms);
+  EXPECT_TRUE(promise->await(shortly.context()).error().code == Errc::deadline_exceeded);
+  ASSERT_TRUE(promise->resolve(5));
+  EXPECT_EQ(promise->await(ended.context()), 5);
+}
+
+TEST(Basic, ValuesComeBackAsTheyWere) {
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  const std::int64_t large = (std::int64_t{1} << 53) + 1;  // a double would round it
+  ASSERT_TRUE(DurablePromise<std::int64_t>::open(storage, "int")->resolve(large));
+  EXPECT_EQ(after_restart<std::int64_t>(folder, "int"), large);
+  const std::uint64_t huge = ~std::uint64_t{0};
+  ASSERT_TRUE(DurablePromise<std::uint64_t>::open(storage, "uint")->resolve(huge));
+  EXPECT_EQ(after_restart<std::uint64_t>(folder, "uint"), huge);
+  ASSERT_TRUE(DurablePromise<double>::open(storage, "double")->resolve(0.1));
+  EXPECT_EQ(after_restart<double>(folder, "double"), 0.1);
+  const std::string text("quote \" backslash \\ line\n zero \0 end \xE2\x82\xAC", 40);
+  ASSERT_TRUE(DurablePromise<std::string>::open(storage, "text")->resolve(text));
+  EXPECT_EQ(after_restart<std::string>(folder, "text"), text);
+  const std::map<std::string, std::vector<int>> nested{{"a", {1, 2}}, {"", {}}};
+  ASSERT_TRUE((DurablePromise<decltype(nested)>::open(storage, "map")->resolve(nested)));
+  EXPECT_EQ((after_restart<std::map<std::string, std::vector<int>>>(folder, "map")), nested);
+}
+
+TEST(Basic, TextThatIsNoUtf8IsRefusedOrComesBackUnharmed) {
+  const Folder folder;
+  const std::string text = "caf\xE9";
+  FileStorage storage(folder.promises());
+  auto promise = DurablePromise<std::string>::open(storage, "p");
+  ASSERT_TRUE(promise);
+  if (promise->resolve(text)) {
+    EXPECT_EQ(after_restart<std::string>(folder, "p"), text);
+  } else {
+    EXPECT_EQ(promise->state(), State::pending) << "a refused value must leave the promise pending";
+    EXPECT_TRUE(promise->resolve("cafe"));
+  }
+}
+
+// A type that can only be moved.
+struct Ticket {
+  std::unique_ptr<int> number;
+};
+
+}  // namespace
+}  // namespace durable
+
+template <>
+struct nlohmann::adl_serializer<durable::Ticket> {
+  static void to_json(json& j, const durable::Ticket& ticket) { j = *ticket.number; }
+  static durable::Ticket from_json(const json& j) { return {std::make_unique<int>(j.get<int>())}; }
+};
+
+namespace durable {
+namespace {
+
+TEST(Basic, AValueThatCanOnlyBeMovedIsFine) {
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  auto promise = DurablePromise<Ticket>::open(storage, "p");
+  ASSERT_TRUE(promise && promise->resolve(Ticket{std::make_unique<int>(7)}));
+  for (int i = 0; i < 2; ++i) {
+    const auto ticket = promise->await(patiently());
+    ASSERT_TRUE(ticket);
+    EXPECT_EQ(*ticket->number, 7);
+  }
+}
+
+}  // namespace
+}  // namespace durable

@@ -1,0 +1,157 @@
+// Names that are no file names, files that are no promises, disks that are full.
+#pragma once
+
+#include <algorithm>
+#include <cctype>
+#include <csignal>
+#include <set>
+#include <sys/resource.h>
+
+#include "suite_support.hpp"
+
+namespace durable {
+namespace {
+
+std::set<fs::path> files_in(const fs::path& folder) {
+  std::set<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) files.insert(entry.path());
+  }
+  return files;
+}
+
+TEST(Basic, NoIdLeavesTheFolderAndNoTwoIdsMeet) {
+  const Folder folder;
+  std::ofstream(folder.path() / "x.json") << "mine";
+  const std::vector<std::string> ids{
+      "../x", "..",  ".",   "a/b",     "a%2Fb", "a_b",    "a b",      "/tmp", "a\nb", "a\\b",
+      "Key",  "key", "KEY", ".hidden", "x.tmp", "x.json", "\xC3\xA9", "con",  "~",    "*"};
+  {
+    FileStorage storage(folder.promises());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      auto promise = DurablePromise<std::size_t>::open(storage, ids[i]);
+      ASSERT_TRUE(promise) << "'" << ids[i] << "': " << promise.error().message;
+      const auto settled = promise->resolve(i);
+      ASSERT_TRUE(settled) << "'" << ids[i] << "' met another: " << settled.error().message;
+    }
+  }
+  FileStorage storage(folder.promises());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto record = storage.load(ids[i]);
+    ASSERT_TRUE(record) << "'" << ids[i] << "': " << record.error().message;
+    EXPECT_EQ(record->value, i) << "'" << ids[i] << "'";
+    EXPECT_EQ(record->id, ids[i]);
+  }
+  EXPECT_EQ(storage.all()->size(), ids.size());
+  std::size_t outside = 0;
+  for (const auto& entry : fs::directory_iterator(folder.path())) {
+    outside += entry.path() != folder.promises() ? 1 : 0;
+  }
+  EXPECT_EQ(outside, 1U) << "an id wrote beside the folder";
+  std::set<std::string> names;
+  for (auto file : files_in(folder.promises())) {
+    auto name = file.string();
+    std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+    EXPECT_TRUE(names.insert(name).second)
+        << file << ": on a file system that ignores case, two promises would share a file";
+  }
+}
+
+TEST(Basic, AnIdThatIsNoFileNameAtAllIsRefusedOrWorks) {
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  for (const auto& id :
+       {std::string(), std::string(5000, 'x'), std::string("\xFF"), std::string("a\0b", 3)}) {
+    auto promise = DurablePromise<int>::open(storage, id);
+    if (!promise) continue;  // a clear error is an answer
+    ASSERT_TRUE(promise->resolve(1));
+    const auto record = FileStorage(folder.promises()).load(id);
+    ASSERT_TRUE(record) << record.error().message;
+    EXPECT_EQ(record->id, id);
+  }
+}
+
+TEST(Lifecycle, ATornFileIsNamedAndKeepsNobodyBack) {
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  ASSERT_TRUE(DurablePromise<int>::open(storage, "good")->resolve(1));
+  const auto before = files_in(folder.promises());
+  ASSERT_TRUE(DurablePromise<int>::open(storage, "torn")->resolve(2));
+  fs::path torn;
+  for (const auto& file : files_in(folder.promises())) {
+    if (!before.contains(file)) torn = file;
+  }
+  ASSERT_FALSE(torn.empty()) << "the promise has no file of its own";
+  fs::resize_file(torn, fs::file_size(torn) / 2);
+
+  FileStorage again(folder.promises());
+  const auto all = again.all();
+  ASSERT_TRUE(all) << "one torn file must not keep the others back: " << all.error().message;
+  ASSERT_EQ(all->size(), 1U);
+  EXPECT_EQ(all->front().id, "good");
+  ASSERT_EQ(again.problems().size(), 1U) << "a torn file must not be skipped in silence";
+  EXPECT_NE(again.problems()[0].message.find(torn.filename().string()), std::string::npos)
+      << "the report does not name " << torn.filename() << ": " << again.problems()[0].message;
+  EXPECT_EQ(recover_all<int>(again)->size(), 1U);
+
+  EXPECT_FALSE(again.load("torn"));
+  auto promise = DurablePromise<int>::open(again, "torn");
+  if (promise) {
+    EXPECT_FALSE(promise->resolve(3)) << "what was there may be somebody's acknowledged result";
+  }
+}
+
+TEST(Lifecycle, AForeignFileIsNamedAndKeepsNobodyBack) {
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  ASSERT_TRUE(DurablePromise<int>::open(storage, "good")->resolve(1));
+  std::ofstream(folder.promises() / "shopping.json") << R"({"milk": 2})";
+  std::ofstream(folder.promises() / "list.json") << "[1, 2, 3]";
+  const auto all = storage.all();
+  ASSERT_TRUE(all) << all.error().message;
+  EXPECT_EQ(all->size(), 1U);
+  std::string report;
+  for (const auto& problem : storage.problems()) report += problem.message + "\n";
+  EXPECT_NE(report.find("shopping.json"), std::string::npos) << report;
+  EXPECT_NE(report.find("list.json"), std::string::npos) << report;
+  EXPECT_TRUE(fs::exists(folder.promises() / "shopping.json")) << "it is not yours to remove";
+}
+
+TEST(Lifecycle, AFolderThatCannotBeUsedIsAClearError) {
+  const Folder folder;
+  std::ofstream(folder.path() / "file") << "not a folder";
+  FileStorage storage(folder.path() / "file");
+  const auto promise = DurablePromise<int>::open(storage, "p");
+  ASSERT_FALSE(promise);
+  EXPECT_FALSE(promise.error().message.empty());
+  EXPECT_FALSE(storage.all());
+}
+
+// Files of this process can't grow beyond a few bytes, as on a disk that is full.
+WORKBOOK_ROLE(settle_on_a_full_disk) {
+  FileStorage storage(arguments[0]);
+  auto promise = DurablePromise<std::string>::open(storage, "p");
+  signal(SIGXFSZ, SIG_IGN);
+  const rlimit tiny{64, 64};
+  setrlimit(RLIMIT_FSIZE, &tiny);
+  const auto settled = promise->resolve(std::string(100'000, 'x'));
+  const bool pending = promise->state() == State::pending;
+  workbook::tell(settled ? "succeeded" : pending ? "refused" : "refused, but not pending");
+  return 0;
+}
+
+TEST(Lifecycle, AFullDiskIsAnErrorAndTheOldStateStands) {
+  const Folder folder;
+  workbook::Child child("settle_on_a_full_disk", {folder.promises()});
+  EXPECT_EQ(child.line(), "refused");
+  child.wait();
+  FileStorage storage(folder.promises());
+  const auto record = storage.load("p");
+  ASSERT_TRUE(record) << record.error().message;
+  EXPECT_EQ(record->state, State::pending);
+  EXPECT_TRUE(DurablePromise<std::string>::open(storage, "p")->resolve("now there is room"));
+  EXPECT_LE(files_in(folder.promises()).size(), 2U) << "what was half written was left behind";
+}
+
+}  // namespace
+}  // namespace durable
