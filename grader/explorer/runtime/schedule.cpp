@@ -69,6 +69,8 @@ void report_check_failed(const char* file, int line, const char* message) {
   for (; file && file[length] && length + 1 < sizeof failure.file; ++length) failure.file[length] = file[length];
   failure.file[length] = '\0';
   failure.line = line;
+  self = runtime.current;
+  trace(Op::check);
   fail(FailureKind::check_failed, "%s", message);
 }
 

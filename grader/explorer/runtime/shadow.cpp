@@ -115,9 +115,14 @@ Access describe(const Slot& slot, Address address) {
           (slot.flags & access_free) != 0};
 }
 
-__attribute__((noinline, cold)) void report(const Probe& probe, const Slot& slot, Address granule) {
+void trace_access(const Probe& probe, std::size_t size) {
   trace(probe.flags & access_free ? Op::free : probe.flags & access_write ? Op::write : Op::read,
-        {.object = reinterpret_cast<void*>(probe.address), .size = static_cast<int>(probe.size & 0xff)});
+        {.object = reinterpret_cast<void*>(probe.address), .size = static_cast<int>(size & 0xff)});
+}
+
+__attribute__((noinline, cold)) void report(const Probe& probe, const Slot& slot, Address granule) {
+  bool atomic = probe.flags & access_atomic;
+  if (atomic || !shared->plan.watch_end) trace_access(probe, atomic ? 0 : probe.size);
   bool freed = slot.flags & access_free;
   fail_access(freed ? FailureKind::use_after_free : FailureKind::data_race, describe(probe),
               describe(slot, granule));
@@ -183,11 +188,10 @@ void for_each_granule(Address address, std::size_t size, Visit visit) {
 }
 
 __attribute__((noinline)) void watch(const Probe& probe) {
-  if (probe.address >= shared->plan.watch_end ||
+  if ((probe.flags & access_atomic) || probe.address >= shared->plan.watch_end ||
       probe.address + probe.size <= shared->plan.watch_begin)
     return;
-  trace(probe.flags & access_free ? Op::free : probe.flags & access_write ? Op::write : Op::read,
-        {.object = reinterpret_cast<void*>(probe.address), .size = static_cast<int>(probe.size & 0xff)});
+  trace_access(probe, probe.size);
 }
 
 void check_frame(Address address, std::size_t size, bool write, Address pc) {

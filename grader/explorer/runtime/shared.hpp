@@ -58,7 +58,7 @@ enum class Op : std::uint8_t {
   wait, wake, notify_one, notify_all, destroy_condition,
   read_lock, write_lock, rw_unlock,
   once, once_done, futex_wait, futex_woke, futex_wake, semaphore_wait, semaphore_post,
-  yield, sleep, clock, load, store, exchange, compare_exchange, fence, read, write, free, finish, crash,
+  yield, sleep, clock, load, store, exchange, compare_exchange, fence, read, write, free, finish, crash, check,
 };
 
 enum class ObjectKind : std::uint8_t {

@@ -75,7 +75,8 @@ FailureKind run_script(const std::vector<Decision>& decisions, const RunOnce& ru
   batch.plan.trace = options.trace;
   batch.plan.watch_begin = options.watch_begin;
   batch.plan.watch_end = options.watch_end;
-  batch.warm_up = options.warm_up;
+  // Without decisions it is the default schedule, which is what warms up.
+  batch.warm_up = options.warm_up && !decisions.empty();
   batch.output = options.output;
   batch.first_seed = 0;
   batch.count = options.times;

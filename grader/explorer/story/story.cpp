@@ -1,6 +1,8 @@
 #include "story/story.hpp"
 
-#include <cstdio>
+#include "story/drawing.hpp"
+#include "story/lanes.hpp"
+#include "story/scene.hpp"
 
 namespace explorer {
 
@@ -24,18 +26,14 @@ const char* name_of(FailureKind kind) {
   return "unknown";
 }
 
-Story tell_story(const Shared& memory, const std::string&, int) {
-  Story s;
-  s.kind = name_of(memory.failure.kind);
-  s.headline = s.kind + ": " + memory.failure.message;
-  s.lanes = s.headline;
-  char b[200];
-  for (int i = 0; i < memory.event_count; ++i) {
-    const Event& e = memory.events[i];
-    std::snprintf(b, sizeof b, "\n%u T%u op%d obj%d val %lld flags %d pc %lx", e.step, e.thread, (int)e.op, e.object, (long long)e.value, e.flags, e.depth ? e.stack[0] : 0);
-    s.lanes += b;
-  }
-  return s;
+Story tell_story(const Shared& memory, const std::string& test, int columns) {
+  Scene scene = make_scene(memory, test);
+  return {.kind = name_of(memory.failure.kind),
+          .headline = scene.headline,
+          .lanes = draw_lanes(scene, columns),
+          .svg = draw_svg(scene),
+          .chrome_trace = write_chrome_trace(scene),
+          .step_count = static_cast<int>(scene.steps.size())};
 }
 
 }  // namespace explorer
