@@ -4,7 +4,7 @@ namespace explorer {
 namespace {
 
 bool is_shown(const Step& step, const Scene& scene) {
-  if (!step.notable) return false;
+  if (step.shown == Shown::nothing) return false;
   switch (step.event->op) {
     case Op::start:
     case Op::exit:
@@ -51,7 +51,7 @@ std::vector<Entry> entries_of(const Scene& scene) {
       entries.push_back({.thread = event.thread, .place = step.place, .actions = {},
                          .clock_jump = event.time - clock, .step = event.step});
     clock = event.time;
-    add_action(entries.back(), step.words);
+    if (step.shown == Shown::all) add_action(entries.back(), step.words);
   }
   return entries;
 }

@@ -23,7 +23,7 @@ constexpr std::array<LibraryPart, 17> library_parts{{
     {"testing::", "", Belongs::invisible},
     {"futures::detail::SpawnCount", "", Belongs::invisible},
     {"futures::detail::SpawnRegistry", "", Belongs::invisible},
-    {"_M_remove_callback", "the end of a stop callback that is running", Belongs::learner},
+    {"_M_remove_callback", "the end of a stop callback that is running", Belongs::library},
     {"_Stop_state_t", "the stop state", Belongs::library},
     {"std::latch", "a latch", Belongs::learner},
     {"std::barrier", "a barrier", Belongs::learner},

@@ -90,7 +90,7 @@ class Namer {
     for (std::size_t i = 1; i < names_.size(); ++i) {
       if (is_inner_mutex(static_cast<int>(i))) names_[i] = "the condition variable's own mutex";
       else if (names_[i].empty()) names_[i] = made_up_name(memory_.objects[i].kind, unnamed++);
-      else if (int number = ++used[names_[i]]; number > 1) names_[i] += " #" + std::to_string(number);
+      else if (int number = ++used[names_[i]]; number > 1 && !names_[i].starts_with("the ")) names_[i] += " #" + std::to_string(number);
     }
     return std::move(names_);
   }
@@ -106,11 +106,46 @@ bool is_bookkeeping(Op op) {
          op == Op::check;
 }
 
-bool is_notable(const Event& event, const Ownership& ownership) {
-  if (event.op == Op::read || event.op == Op::write || event.op == Op::free || event.op == Op::crash ||
-      event.op == Op::check) return true;
-  if (event.op == Op::once || event.op == Op::once_done) return (event.flags & flag_slept) != 0;
-  return ownership.belongs == Belongs::learner;
+bool inside_workbook(const std::vector<const Frame*>& frames) {
+  for (const Frame* frame : frames)
+    if (!is_system(*frame)) return is_workbook(*frame);
+  return false;
+}
+
+bool wakes_or_waits(const Event& event) {
+  switch (event.op) {
+    case Op::wait:
+    case Op::wake:
+    case Op::notify_one:
+    case Op::notify_all:
+    case Op::futex_woke:
+    case Op::sleep:
+      return true;
+    case Op::futex_wake:
+      return event.value > 0;
+    default:
+      return (event.flags & flag_slept) != 0;
+  }
+}
+
+Shown shown(const Event& event, const Ownership& ownership, bool in_workbook) {
+  switch (event.op) {
+    case Op::read:
+    case Op::write:
+    case Op::free:
+    case Op::crash:
+    case Op::check:
+      return Shown::all;
+    default:
+      break;
+  }
+  if (ownership.belongs == Belongs::invisible) return Shown::nothing;
+  if (wakes_or_waits(event)) return Shown::all;
+  if (event.op == Op::once || event.op == Op::once_done) return Shown::nothing;
+  if (ownership.belongs == Belongs::library) return Shown::nothing;
+  if (in_workbook) return Shown::line_only;
+  bool only_looks = event.op == Op::load || event.op == Op::yield || event.op == Op::clock;
+  return !ownership.what.empty() && only_looks ? Shown::nothing : Shown::all;
 }
 
 }  // namespace
@@ -156,12 +191,12 @@ Scene make_scene(const Shared& memory, const std::string& test) {
     if (learner) step.place = Place{learner->file, learner->line, sources.line(learner->file, learner->line)};
     Ownership ownership = ownership_of(frames, learner);
     namer.look_at(step, ownership, inside_condition_variable_any(frames, learner));
-    step.notable = is_notable(event, ownership);
-    if (step.notable && !is_bookkeeping(event.op) && event.thread < scene.acts.size()) scene.acts[event.thread] = true;
+    step.shown = shown(event, ownership, inside_workbook(frames));
+    if (step.shown == Shown::all && !is_bookkeeping(event.op) && event.thread < scene.acts.size()) scene.acts[event.thread] = true;
     scene.steps.push_back(std::move(step));
   }
   for (Step& step : scene.steps)
-    if (namer.is_inner_mutex(step.event->object)) step.notable = false;
+    if (namer.is_inner_mutex(step.event->object)) step.shown = Shown::nothing;
   scene.objects = namer.take();
   for (Step& step : scene.steps) step.words = words_for(*step.event, scene);
   for (int i = 0; i < memory.thread_count; ++i) scene.endings.push_back(ending_of(memory, scene, i));

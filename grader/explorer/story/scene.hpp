@@ -20,11 +20,18 @@ struct Place {
   std::string brief() const;  // "promise.hpp:12"
 };
 
+// How much of a step the text shows.
+enum class Shown {
+  nothing,    // the library's inner life
+  line_only,  // that the learner's line runs: what it does is the workbook's runtime's own business
+  all,
+};
+
 struct Step {
   const Event* event = nullptr;
   Place place;        // where the learner's code stands
   std::string words;  // what the thread does: "locks mutex_"
-  bool notable = true;  // false: of the library's inner life, left out of the text
+  Shown shown = Shown::all;
 };
 
 struct Scene {

@@ -84,6 +84,17 @@ std::string missed_notification(const Scene& scene, int object) {
   return "";
 }
 
+// Who can't go on because this one holds what they need: one of them might have done the waking.
+std::string blocked_by(const Shared& memory, const Scene& scene, int holder) {
+  for (int i = 0; i < memory.thread_count; ++i) {
+    const ThreadReport& thread = memory.threads[i];
+    bool lock = thread.waits_for == WaitFor::mutex || thread.waits_for == WaitFor::rwlock;
+    if (thread.state == ThreadState::blocked && lock && thread.holder == holder)
+      return ": " + thread_name(i) + " " + waiting_for(thread, scene);
+  }
+  return "";
+}
+
 std::string stuck_headline(const Shared& memory, const Scene& scene, bool body_over) {
   std::string start = body_over ? "Left behind: the test is over and " : "Waits for ever: ";
   for (int i = 0; i < memory.thread_count; ++i) {
@@ -92,7 +103,7 @@ std::string stuck_headline(const Shared& memory, const Scene& scene, bool body_o
                           thread.waits_for == WaitFor::semaphore;
     if (thread.state == ThreadState::blocked && could_be_woken)
       return start + thread_name(i) + " " + waiting_for(thread, scene) + ", and nobody is left to wake it" +
-             missed_notification(scene, thread.object);
+             missed_notification(scene, thread.object) + blocked_by(memory, scene, i);
   }
   for (int i = 0; i < memory.thread_count; ++i) {
     const ThreadReport& thread = memory.threads[i];
