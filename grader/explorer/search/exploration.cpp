@@ -41,11 +41,13 @@ class Explorer {
       if (bound < limits_.bound)
         if (FailureKind kind = mix(effort_seconds() + 0.1 * limits_.seconds, 1000); kind != FailureKind::none) return kind;
     }
-    // A finished search needs no luck on top, but bugs that take more preemptions than its bound
-    // exist, and a thousand random schedules find most of them: as long again as the search took.
     double end = begin_ + limits_.seconds;
-    if (exhausted()) end = std::min(end, effort_seconds() + std::max(0.1 * limits_.seconds, effort_seconds() - begin_));
-    return mix(end, limits_.schedules);
+    if (!exhausted()) return mix(end, limits_.schedules);
+    // A finished search needs no luck on top, but there are bugs that take more preemptions than
+    // its bound. So as long again as it took goes to random schedules, and again to a deeper search.
+    double extra = std::max(0.15 * limits_.seconds, effort_seconds() - begin_);
+    if (FailureKind kind = mix(std::min(end, effort_seconds() + extra), limits_.schedules); kind != FailureKind::none) return kind;
+    return search(limits_.bound + 1, std::min(end, effort_seconds() + extra));
   }
 
   bool exhausted() const { return completed_ > 0 && completed_ >= limits_.bound; }

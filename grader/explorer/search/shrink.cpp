@@ -41,7 +41,7 @@ class Shrinker {
 
   // A search with a small bound may know a counterexample with fewer switches than removal finds.
   void search_for_fewer(std::vector<Decision>& decisions) {
-    for (int bound = 0; bound < 3 && static_cast<std::size_t>(bound) < decisions.size(); ++bound) {
+    for (int bound = 0; bound <= 3 && static_cast<std::size_t>(bound) < decisions.size(); ++bound) {
       Batch batch{};
       batch.plan.strategy = Strategy::search;
       batch.plan.bound = bound;
