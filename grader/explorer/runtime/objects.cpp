@@ -44,12 +44,14 @@ void initialise(Object& object, const void* address, ObjectKind kind) {
   fill_bytes(&object, 0, offsetof(Object, history) + offsetof(History, ring));
   object.address = address_of(address);
   object.generation = runtime.generation;
-  object.id = static_cast<std::uint16_t>(++object_count);
   object.kind = kind;
   object.owner = -1;
   object.user = -1;
   object.shared = known_as_shared(object.address);
-  by_id[object.id] = &object;
+  if (object_count + 1 < max_objects) {  // those after that stay without a name
+    object.id = static_cast<std::uint16_t>(++object_count);
+    by_id[object.id] = &object;
+  }
 }
 
 }  // namespace
@@ -67,18 +69,22 @@ Object* find_object(const void* address) {
 
 Object& object_at(const void* address, ObjectKind kind) {
   std::uint32_t h = slot_of(address);
+  Object* free_slot = nullptr;
   for (int i = 0; i < table_size; ++i) {
     Object& object = table[(h + static_cast<std::uint32_t>(i)) % table_size];
-    if (object.generation == runtime.generation) {
-      if (object.address != address_of(address)) continue;
+    if (object.generation != runtime.generation) {
+      if (!free_slot) free_slot = &object;
+      break;
+    }
+    if (object.address == address_of(address)) {
       if (object.kind == ObjectKind::unknown) object.kind = kind;
       return object;
     }
-    if (object_count + 1 >= max_objects) break;
-    initialise(object, address, kind);
-    return object;
+    if (object.address == tombstone && !free_slot) free_slot = &object;
   }
-  cannot_explore("the test uses more than %d mutexes, condition variables and atomics", max_objects);
+  if (!free_slot) cannot_explore("the test uses more than %d mutexes, condition variables and atomics at a time", table_size);
+  initialise(*free_slot, address, kind);
+  return *free_slot;
 }
 
 void forget_object(Object& object) {
@@ -128,6 +134,10 @@ void report_objects() {
   shared->object_count = object_count + 1;
   for (int i = 1; i <= object_count; ++i) {
     const Object& object = *by_id[i];
+    if (object.id != i) {  // gone, and its place taken
+      shared->objects[i] = ObjectReport{0, ObjectKind::unknown, -1};
+      continue;
+    }
     shared->objects[i] = ObjectReport{object.address, object.kind, static_cast<std::int16_t>(object.owner)};
   }
 }

@@ -9,6 +9,7 @@
 namespace explorer {
 namespace {
 
+constexpr std::uint64_t give_up_after = 5;  // times the length from which on turns are fair
 constexpr std::uint64_t fair_run = 300;  // operations in a row while others could run
 constexpr int patience_before_time_passes = 4;
 constexpr std::uint64_t idle_rounds_of_a_livelock = 20000;
@@ -72,8 +73,9 @@ void pass_time(Thread& current) {
 
 // It is runnable, but its next step is to take a lock that another thread holds.
 bool would_block(const Thread& thread) {
-  return thread.op == Op::lock && thread.op_state && thread.op_state->owner >= 0 &&
-         thread.op_state->owner != thread.id;
+  const Object* lock = thread.op_state;  // its place may have gone to another object since
+  return thread.op == Op::lock && lock && lock->address == address_of(thread.op_object) &&
+         lock->owner >= 0 && lock->owner != thread.id;
 }
 
 int collect(Thread** out) {
@@ -124,7 +126,7 @@ void count_step(Thread& thread, Op op, const void* object) {
   mix_into_path(static_cast<std::uint64_t>(thread.id) * 64 + static_cast<std::uint64_t>(op));
   shared->heartbeat = shared->heartbeat + 1;
   if (++runtime.steps == runtime.max_steps) become_fair();
-  if (runtime.steps > 20 * runtime.max_steps) give_up_on_length();
+  if (runtime.steps > give_up_after * runtime.max_steps) give_up_on_length();
 }
 
 // Switching just before these commutes with switching just before the next operation.
