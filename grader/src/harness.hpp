@@ -39,6 +39,8 @@ class Harness {
   std::filesystem::path runtime() const { return folder_ / "tasks" / "runtime"; }
   std::filesystem::path testing() const { return folder_ / "tasks" / "testing"; }
   bool has_explorer() const { return has_explorer_; }
+  const std::filesystem::path& compiler() const { return toolchain_.compiler; }
+  bool uses_clang() const { return toolchain_.clang; }
 
   // Builds what these flavours need and is not there yet; other graders that want the same wait
   // for it. Throws MachineError with the build's last lines when it fails, and when stopped.

@@ -129,7 +129,7 @@ Stage collect(const Program& program, const std::vector<Task>& tasks) {
     stage.include_dirs.push_back(used->folder);
   }
   // The suite's own parts win over a submission's files of the same name.
-  std::ranges::stable_sort(stage.files, [](const auto& a, const auto& b) {
+  std::ranges::sort(stage.files, [](const auto& a, const auto& b) {
     return std::pair(a.path, !a.trusted) < std::pair(b.path, !b.trusted);
   });
   const auto doubled = std::ranges::unique(stage.files, {}, &StagedFile::path);

@@ -86,19 +86,23 @@ TEST(MyTest, WhoeverIsCancelledLeavesAndTheOthersStay) {
 }
 
 TEST(MyTest, ALazyMayGoAwayWhileFnIsStillAtWork) {
-  workbook::stress(2, workbook::rounds(200), [](std::size_t, std::size_t) {
-    const auto gate = std::make_shared<workbook::Gate>();
+  struct State {
     CancelSource source = with_cancel(Context::background());
-    source.cancel();
-    {
-      Lazy<int> lazy([gate](const Context& ctx) -> Result<int> {
-        gate->open();
-        return ctx.done() ? 1 : 2;
-      });
-      const auto result = lazy.await(source.context());
-      EXPECT_TRUE(result.has_value() || result.error().code == Errc::cancelled);
-    }
-  });
+    std::unique_ptr<Lazy<int>> lazy = std::make_unique<Lazy<int>>(
+        [](const Context& ctx) -> Result<int> { return ctx.done() ? 1 : 2; });
+  };
+  workbook::stress_on(
+      2, workbook::rounds(300), [] { return std::make_unique<State>(); },
+      [](auto& state, std::size_t thread) {
+        if (thread == 0) {
+          state->source.cancel();
+        } else {
+          const auto result = state->lazy->await(state->source.context());
+          EXPECT_TRUE(result.has_value() || result.error().code == Errc::cancelled);
+          state->lazy.reset();
+        }
+      },
+      [](auto&) {});
 }
 
 }  // namespace

@@ -1,19 +1,26 @@
 #include "testing/stacks.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <dlfcn.h>
+#include <link.h>
 #include <memory>
 #include <set>
+#include <span>
+#include <string_view>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <thread>
 #include <ucontext.h>
 #include <unistd.h>
 #include <unwind.h>
 
+#include "testing/flavour.hpp"
 #include "testing/stacks_text.hpp"
 #include "testing/symbols.hpp"
 #include "testing/uninstrumented.hpp"
@@ -27,7 +34,8 @@ constexpr std::size_t most_threads = 200;
 // Filled in by the thread whose stack it is, inside a signal handler: no allocation, no locks.
 struct Slot {
   RawStack stack;
-  bool filled;  // set last, atomically
+  std::size_t handlers_frames = 0;  // to be left out, innermost
+  bool filled = false;              // set last, atomically
 };
 
 // The slot that a dump signal is out for. Built-in atomics, because std::atomic's members would be
@@ -50,25 +58,102 @@ WORKBOOK_UNINSTRUMENTED _Unwind_Reason_Code collect(_Unwind_Context* context, vo
   return _URC_NO_REASON;
 }
 
-WORKBOOK_UNINSTRUMENTED void on_dump(int, siginfo_t*, void*) {
+struct Registers {
+  std::uintptr_t instruction = 0;
+  std::uintptr_t frame = 0;
+};
+
+WORKBOOK_UNINSTRUMENTED Registers registers_of(const ucontext_t& context) {
+  Registers registers;
+#if defined(__x86_64__)
+  registers.instruction = static_cast<std::uintptr_t>(context.uc_mcontext.gregs[REG_RIP]);
+  registers.frame = static_cast<std::uintptr_t>(context.uc_mcontext.gregs[REG_RBP]);
+#elif defined(__aarch64__)
+  registers.instruction = context.uc_mcontext.pc;
+  registers.frame = context.uc_mcontext.regs[29];
+#endif
+  return registers;
+}
+
+// Follows the frame pointers, which all code has that was compiled for a test. Asks the kernel to
+// read, because a register may hold anything.
+WORKBOOK_UNINSTRUMENTED void collect_by_frame_pointer(Registers registers, RawStack& stack) {
+  auto* frames = reinterpret_cast<void**>(&stack.frames);
+  frames[stack.count++] = reinterpret_cast<void*>(registers.instruction);
+  struct {
+    std::uintptr_t next;
+    std::uintptr_t return_address;
+  } record{};
+  while (stack.count < sizeof stack.frames / sizeof(void*)) {
+    iovec here{&record, sizeof record};
+    iovec there{reinterpret_cast<void*>(registers.frame), sizeof record};
+    const long got = ::syscall(SYS_process_vm_readv, stack.process, &here, 1, &there, 1, 0);
+    if (got != sizeof record || record.return_address == 0) return;
+    frames[stack.count++] = reinterpret_cast<void*>(record.return_address - 1);
+    if (record.next <= registers.frame) return;
+    registers.frame = record.next;
+  }
+}
+
+// ThreadSanitizer replaces functions that the unwinder calls. If the signal came while the thread
+// was inside that runtime, holding its locks, then calling them would block it for good. Inside a
+// shared library it is not there: nothing of that runtime calls one.
+struct Text {
+  std::uintptr_t begin;
+  std::uintptr_t end;
+};
+std::array<Text, 64> library_text;  // written by prepare()
+std::size_t library_count = 0;
+
+WORKBOOK_UNINSTRUMENTED bool may_unwind(std::uintptr_t instruction) {
+  if constexpr (flavour() != Flavour::thread) return true;
+  const auto* texts = reinterpret_cast<const Text*>(&library_text);
+  for (std::size_t i = 0; i < library_count; ++i) {
+    if (texts[i].begin <= instruction && instruction < texts[i].end) return true;
+  }
+  return false;
+}
+
+WORKBOOK_UNINSTRUMENTED void on_dump(int, siginfo_t*, void* context) {
   const int saved = errno;
   Slot* slot = __atomic_load_n(&wanted, __ATOMIC_ACQUIRE);
   if (slot != nullptr && slot->stack.tid == ::syscall(SYS_gettid)) {
-    _Unwind_Backtrace(collect, &slot->stack);
+    const auto registers = registers_of(*static_cast<ucontext_t*>(context));
+    if (may_unwind(registers.instruction)) {
+      _Unwind_Backtrace(collect, &slot->stack);
+      slot->handlers_frames = 2;  // the handler's and the kernel's return from it
+    } else {
+      collect_by_frame_pointer(registers, slot->stack);
+    }
     __atomic_store_n(&slot->filled, true, __ATOMIC_RELEASE);
   }
   errno = saved;
 }
 
-bool fill(Slot& slot) {
+int remember_library(dl_phdr_info* info, std::size_t, void*) {
+  const std::string_view name = info->dlpi_name;
+  const bool is_program_or_sanitizer = name.empty() || name.find("libtsan") != name.npos;
+  if (is_program_or_sanitizer) return 0;
+  for (const auto& part : std::span(info->dlpi_phdr, info->dlpi_phnum)) {
+    if (part.p_type != PT_LOAD || (part.p_flags & PF_X) == 0) continue;
+    if (library_count == library_text.size()) return 1;
+    const auto begin = info->dlpi_addr + part.p_vaddr;
+    library_text[library_count++] = {begin, begin + part.p_memsz};
+  }
+  return 0;
+}
+
+enum class Reaction { stack, none, ended };
+
+Reaction fill(Slot& slot) {
   want(&slot);
-  if (::syscall(SYS_tgkill, ::getpid(), slot.stack.tid, dump_signal()) != 0) return false;
+  if (::syscall(SYS_tgkill, ::getpid(), slot.stack.tid, dump_signal()) != 0) return Reaction::ended;
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   while (!__atomic_load_n(&slot.filled, __ATOMIC_ACQUIRE)) {
-    if (std::chrono::steady_clock::now() > end) return false;
+    if (std::chrono::steady_clock::now() > end) return Reaction::none;
     std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
-  return true;
+  return Reaction::stack;
 }
 
 }  // namespace
@@ -84,6 +169,7 @@ int real_sigaction(int number, const struct sigaction* action) {
 }
 
 void prepare() {
+  ::dl_iterate_phdr(remember_library, nullptr);
   struct sigaction action{};
   action.sa_sigaction = on_dump;
   action.sa_flags = SA_SIGINFO | SA_RESTART;
@@ -95,15 +181,17 @@ std::vector<Stack> capture(std::span<const int> tids) {
   for (const int tid : tids.first(std::min(tids.size(), most_threads))) {
     auto slot = std::make_unique<Slot>();
     slot->stack.tid = tid;
-    const bool reacted = fill(*slot);
+    slot->stack.process = ::getpid();
+    const auto reaction = fill(*slot);
     want(nullptr);
-    if (reacted) {
-      // The first two frames are the handler's and the kernel's return from it.
-      stacks.push_back(to_stack(slot->stack, 2));
-    } else {
-      stacks.push_back({tid, {}});
-      slot.release();  // the thread may still react, later
+    if (reaction == Reaction::stack) {
+      stacks.push_back(to_stack(slot->stack, slot->handlers_frames));
+      continue;
     }
+    stacks.push_back({tid, {}});
+    // The thread may still react, later: the slot has to stay.
+    static auto* pending = new std::vector<std::unique_ptr<Slot>>;
+    if (reaction == Reaction::none) pending->push_back(std::move(slot));
   }
   return stacks;
 }

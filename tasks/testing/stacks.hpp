@@ -32,6 +32,7 @@ struct RawStack {
   std::array<void*, 96> frames{};
   std::size_t count = 0;
   int tid = 0;
+  int process = 0;
 };
 
 // This thread's own stack. Safe in a signal handler.

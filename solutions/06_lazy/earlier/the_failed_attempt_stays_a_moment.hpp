@@ -85,24 +85,19 @@ class RetryLazy {
   Result<T> await(const Context& ctx) {
     State& state = *state_;
     std::unique_lock lock(state.mutex);
-    while (true) {
-      if (!state.attempt && ctx.done()) return std::unexpected(*ctx.error());
-      if (!state.attempt) start();
-      const std::shared_ptr<Attempt> attempt = state.attempt;
-      const bool joined = !attempt->abandoned;
-      ++attempt->awaiters;
-      const bool finished =
-          state.finished_changed.wait(lock, ctx.stop_token(), [&] { return attempt->finished; });
-      --attempt->awaiters;
-      if (!finished) {
-        leave(lock, *attempt);
-        return std::unexpected(*ctx.error());
-      }
-      if (joined || attempt->result->has_value()) {
-        lock.unlock();
-        return *attempt->result;
-      }
+    if (!state.attempt && ctx.done()) return std::unexpected(*ctx.error());
+    if (!state.attempt) start();
+    const std::shared_ptr<Attempt> attempt = state.attempt;
+    ++attempt->awaiters;
+    const bool finished =
+        state.finished_changed.wait(lock, ctx.stop_token(), [&] { return attempt->finished; });
+    --attempt->awaiters;
+    if (!finished) {
+      leave(lock, *attempt);
+      return std::unexpected(*ctx.error());
     }
+    lock.unlock();
+    return *attempt->result;
   }
 
  private:

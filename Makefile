@@ -1,0 +1,74 @@
+# The futures workbook: `make` shows what it can do. Nothing here needs a flag or a variable to
+# be set; what is in [brackets] is optional.
+
+BUILD ?= build
+GRADER = $(BUILD)/tools/grader/grader
+RUN = $(GRADER) --root . --build-dir "$(BUILD)"
+submission = $(if $(SUBMISSION),--submission "$$SUBMISSION")
+one_task = $(if $(TASK),,$(error Say which one: make $@ TASK=4))--task "$(TASK)"
+
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
+
+## The futures workbook
+##
+##   make grade [TASK=4] [SUBMISSION=dir]   grade your work, or one task of it
+##   make list                              the tasks, and how far you are
+##   make hint TASK=4                       the next hint (it is written down)
+##   make solution TASK=4                   the reference (it is written down)
+##
+##   make replay TASK=4 TOKEN=...           show a failing schedule step by step
+##   make explore TASK=4 [SCHEDULES=1000]   try more schedules than a grade does
+##
+## For those who look after the workbook
+##
+##   make test                              check everything (this takes a while)
+##   make verify                            do tasks/ and solutions/ fit together?
+##   make audit [TASK=4] [RUNS=20]          every suite on every known version
+##   make bench                             the references, measured
+##   make clean                             remove build/, and nothing else
+
+grade: grader
+	@$(RUN) grade $(if $(TASK),--task "$(TASK)") $(submission) $(if $(JSON),--json "$$JSON") \
+	  $(if $(FAIL_BELOW),--fail-below "$(FAIL_BELOW)") $(if $(FRESH),--fresh)
+
+list: grader
+	@$(RUN) list $(submission)
+
+hint: grader
+	@$(RUN) hint $(one_task) $(submission)
+
+solution: grader
+	@$(RUN) solution $(one_task) $(submission)
+
+replay: grader
+	@$(RUN) replay $(one_task) $(submission) --token "$$TOKEN"
+
+explore: grader
+	@$(RUN) explore $(one_task) $(submission) $(if $(SCHEDULES),--schedules "$(SCHEDULES)") \
+	  $(if $(SEED),--seed "$(SEED)")
+
+verify: grader
+	@$(RUN) verify $(if $(FIX),--fix)
+
+audit: grader
+	@$(RUN) audit $(if $(TASK),--task "$(TASK)") $(if $(JSON),--json "$$JSON") --loaded \
+	  --earlier-runs $(or $(RUNS),20) --right-runs $(or $(RIGHT_RUNS),$(RUNS),20)
+
+test: setup
+	@BUILD="$(BUILD)" bash grader/tests/run_all.sh
+
+bench: setup
+	@BUILD="$(BUILD)" bash grader/tests/run_bench.sh
+
+clean:
+	rm -rf -- "$(BUILD)"
+
+# What the machine lacks is installed first; when all is there this takes a few milliseconds.
+setup:
+	@BUILD="$(BUILD)" bash grader/setup.sh
+
+grader: setup
+	@BUILD="$(BUILD)" bash grader/build.sh
+
+.PHONY: help grade list hint solution replay explore verify audit test bench clean setup grader

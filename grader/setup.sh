@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Installs what grading needs and this machine lacks, and says so first. Does nothing, quickly,
+# when everything is there. Ends with 3 when the machine can't be made to grade.
+set -euo pipefail
+
+# One command or file per package that tells whether it is there: looking is a thousand times
+# faster than asking the package manager.
+needed=(
+  "cmake:cmake" "ninja:ninja-build" "bwrap:bubblewrap" "ccache:ccache" "prlimit:util-linux"
+  "/usr/include/gtest/gtest.h:libgtest-dev" "/usr/include/fmt/core.h:libfmt-dev"
+  "/usr/include/nlohmann/json.hpp:nlohmann-json3-dev" "/usr/include/CLI/CLI.hpp:libcli11-dev"
+  "/usr/include/toml++/toml.h:libtomlplusplus-dev" "/usr/include/rapidcheck.h:librapidcheck-dev"
+)
+# Only some tasks need these; they are asked for by the services in a task's task.toml.
+service_needs=(
+  "redis|redis-server:redis-server" "redis|/usr/include/hiredis/hiredis.h:libhiredis-dev"
+)
+
+is_there() { # a command or a file
+  case $1 in
+    /*) [[ -e $1 ]] || compgen -G "${1/include/include/*-linux-gnu}" >/dev/null ;;
+    *) hash "$1" 2>/dev/null ;;
+  esac
+}
+
+missing=()
+for entry in "${needed[@]}"; do
+  is_there "${entry%%:*}" || missing+=("${entry##*:}")
+done
+services=" $(sed -n 's/^services *= *\[\(.*\)\].*/\1/p' tasks/*/task.toml 2>/dev/null |
+  tr -d '"' | tr ',\n' '  ') "
+for entry in "${service_needs[@]}"; do
+  rest=${entry#*|}
+  [[ $services == *" ${entry%%|*} "* ]] || continue
+  is_there "${rest%%:*}" || missing+=("${rest##*:}")
+done
+
+# Clang 19 compiles twice as fast as GCC and needs a fifth of its memory under ThreadSanitizer;
+# where the distribution has no Clang 19 or newer, GCC 12 or newer grades as well.
+clang=
+for version in 22 21 20 19; do
+  if is_there "clang++-$version"; then clang=$version && break; fi
+done
+if [[ -n $clang ]]; then
+  is_there ld.lld-$clang || is_there ld.lld || missing+=("lld-$clang")
+  runtime=(/usr/lib/llvm-"$clang"/lib/clang/*/lib/linux/libclang_rt.tsan-*.a)
+  [[ -e ${runtime[0]} ]] || missing+=("libclang-rt-$clang-dev")
+elif [[ -e ${BUILD:-build}/.gcc-it-is ]] && is_there g++; then
+  : # asked before: this distribution has no such Clang
+else
+  missing+=("clang-19" "libclang-rt-19-dev" "lld-19")
+fi
+is_there g++ || missing+=("g++") # its standard library serves Clang too
+is_there mold || is_there ld.lld || missing+=("mold")
+
+if [[ ${#missing[@]} -eq 0 ]]; then exit 0; fi
+
+give_up() {
+  printf '%s\n' "$1" "These packages are needed (Debian 12 and Ubuntu 24.04 call them so):" \
+    "  ${missing[*]}" "Install them, then run this again." >&2
+  exit 3
+}
+hash apt-get 2>/dev/null || give_up "This machine has no apt-get, and something is missing."
+
+run_as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+  hash sudo 2>/dev/null || give_up "Installing needs root, and there is no sudo here."
+  run_as_root=(sudo)
+fi
+
+printf 'Some packages are missing and will be installed: %s\n' "${missing[*]}"
+if [[ ${#run_as_root[@]} -gt 0 ]]; then printf 'sudo may ask for your password.\n'; fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+install() {
+  "${run_as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+    --no-install-recommends "$@" >"$log" 2>&1
+}
+"${run_as_root[@]}" apt-get update -q >"$log" 2>&1 ||
+  printf 'The package lists could not be renewed; trying with those that are here.\n'
+
+# An older distribution may lack a package that only makes things faster: go on without it.
+gcc_it_is=false
+wanted=()
+for package in "${missing[@]}"; do
+  if apt-cache show "$package" >/dev/null 2>&1; then
+    wanted+=("$package")
+  elif [[ $package == *clang* || $package == lld-19 ]]; then
+    gcc_it_is=true
+  elif [[ $package != mold && $package != ccache ]]; then
+    missing=("$package") && give_up "This distribution does not have a package that is needed."
+  fi
+done
+if ! install "${wanted[@]}"; then
+  tail -n 15 "$log" >&2
+  missing=("${wanted[@]}") && give_up "The packages could not be installed."
+fi
+if $gcc_it_is; then
+  printf 'No Clang 19 here: grading with g++.\n'
+  mkdir -p "${BUILD:-build}" && : >"${BUILD:-build}/.gcc-it-is"
+fi

@@ -1,0 +1,278 @@
+#include "builder.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "build_log.hpp"
+#include "digest.hpp"
+#include "files.hpp"
+#include "process.hpp"
+
+namespace grader {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t output_limit = std::size_t{256} << 20;  // of one file a build makes
+constexpr std::uint64_t programs_limit = std::uint64_t{2} << 30;
+constexpr std::string_view format_version = "1";  // of what is kept: older ones are not read
+
+std::string shell_quoted(std::string_view word) {
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+std::string command_line(const std::vector<std::string>& words) {
+  std::vector<std::string> parts;
+  for (const auto& word : words) parts.push_back(shell_quoted(word));
+  return fmt::format("{}", fmt::join(parts, " "));
+}
+
+void append(std::vector<std::string>& words, const std::vector<std::string>& more) {
+  words.insert(words.end(), more.begin(), more.end());
+}
+
+// Without what only speeds up a compilation, for a look at what the preprocessor makes of it.
+std::vector<std::string> preprocessor_flags(const std::vector<std::string>& compile) {
+  std::vector<std::string> flags;
+  for (std::size_t i = 0; i < compile.size(); ++i) {
+    if (compile[i] == "-include-pch" || compile[i] == "-include") {
+      ++i;
+    } else {
+      flags.push_back(compile[i]);
+    }
+  }
+  return flags;
+}
+
+std::string slurp(const fs::path& file) {
+  return read_regular_file(file, output_limit).value_or("");
+}
+
+std::vector<std::string> service_libraries(const Task& task) {
+  std::vector<std::string> libraries;
+  for (const auto& service : task.services) {
+    if (service == "redis") libraries.emplace_back("-lhiredis");
+    if (service == "postgres") append(libraries, {"-lpqxx", "-lpq"});
+  }
+  return libraries;
+}
+
+}  // namespace
+
+Builder::Builder(const Harness& harness, const Sandbox& sandbox, fs::path programs_dir)
+    : harness_(harness), sandbox_(sandbox), programs_dir_(fs::absolute(programs_dir)) {}
+
+Prepared Builder::prepare(const Program& program, const std::vector<Task>& tasks) const {
+  Prepared prepared{collect(program, tasks), ""};
+  Digest digest;
+  digest.field(format_version).field(harness_.key()).field(to_string(program.flavour));
+  digest.field(prepared.stage.source.string()).field(prepared.stage.refused);
+  for (const auto& folder : prepared.stage.include_dirs) digest.field(folder);
+  for (const auto& library : service_libraries(*program.task)) digest.field(library);
+  for (const auto& group : program.task->allows) digest.field(group);
+  for (const auto& file : prepared.stage.files) {
+    digest.field(file.path.string()).field(file.bytes);
+  }
+  prepared.key = digest.hex().substr(0, 32);
+  return prepared;
+}
+
+std::optional<BuildOutcome> Builder::known(const std::string& key) const {
+  const auto file = folder(key) / "build.json";
+  const auto text = read_regular_file(file, output_limit);
+  if (!text) return std::nullopt;
+  try {
+    auto outcome = build_outcome_from_json(*text);
+    if (outcome.ok && !fs::exists(folder(key) / "program")) return std::nullopt;
+    outcome.cached = true;
+    std::error_code ignored;
+    fs::last_write_time(file, fs::file_time_type::clock::now(), ignored);
+    return outcome;
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<Symbols> Builder::symbols(const std::string& key) const {
+  const auto text = read_regular_file(folder(key) / "symbols", output_limit);
+  if (!text) return std::nullopt;
+  return parse_symbols(*text);
+}
+
+BuildOutcome Builder::build(const Program& program, const Prepared& prepared, bool trusted,
+                            const Honest& honest, const std::stop_token& stop) const {
+  if (auto outcome = known(prepared.key)) return *outcome;
+  BuildOutcome outcome;
+  if (!prepared.stage.refused.empty()) {
+    outcome.refused = prepared.stage.refused;
+    return outcome;
+  }
+  if (!trusted) {
+    Names protected_names;
+    for (const auto& file : prepared.stage.files) {
+      if (file.trusted) add_names(file.bytes, protected_names);
+    }
+    outcome.refused = refuse_source(prepared.stage, protected_names).value_or("");
+    if (!outcome.refused.empty()) return outcome;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  try {
+    outcome = compile(program, prepared, trusted, honest, stop);
+  } catch (const std::system_error& error) {
+    outcome.machine = error.what();
+  }
+  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return outcome;
+}
+
+BuildOutcome Builder::compile(const Program& program, const Prepared& prepared, bool trusted,
+                              const Honest& honest, const std::stop_token& stop) const {
+  const ScratchDir work(programs_dir_);
+  ScratchDir out(programs_dir_);
+  write_stage(prepared.stage, work.path(), harness_.runtime(), harness_.testing());
+  sandbox_.hand_over(out.path());
+  const fs::path mark = work.path() / "out";
+  if (sandbox_.active()) {
+    fs::create_directory(mark);
+  } else {
+    fs::create_directory_symlink(out.path(), mark);
+  }
+
+  Box box;
+  box.mounts = {{harness_.folder(), harness_.folder(), false},
+                {work.path(), "/box", false},
+                {out.path(), "/box/out", true}};
+  box.directory = sandbox_.seen(work.path(), "/box");
+  box.cpu_seconds = compile_cpu_seconds;
+  box.file_bytes = output_limit;
+  box.tmp_bytes = output_limit;
+  const OuterLimits limits{.wall = std::chrono::minutes(5),
+                           .memory_bytes = compile_memory,
+                           .processes = 64,
+                           .output_bytes = 16 << 20};
+  const auto result = run_process(
+      sandbox_.command(box, {"/bin/sh", "-c", script(program, prepared.stage, trusted)}), limits,
+      nullptr, stop);
+
+  BuildOutcome outcome;
+  outcome.full_log = result.out + result.err;
+  for (auto at = outcome.full_log.find(harness_.folder().string()); at != std::string::npos;
+       at = outcome.full_log.find(harness_.folder().string(), at)) {
+    outcome.full_log.erase(at, harness_.folder().string().size() + 1);
+  }
+  outcome.ok = result.ending == Ending::exited && result.exit_code == 0;
+  // What was compiled but does not link is looked at too: a forger's duplicate main() is told so.
+  if (!trusted && fs::exists(out.path() / "symbols")) {
+    outcome.refused = refuse_result(program, prepared.stage, out.path(), honest);
+  }
+  if (!outcome.ok && outcome.refused.empty()) {
+    judge_compilation(result, outcome.full_log, program.task->folder, programs_dir_, outcome);
+  }
+  if (!outcome.refused.empty()) outcome.ok = false;
+  if (outcome.machine.empty()) keep(prepared.key, outcome, out.path());
+  return outcome;
+}
+
+// One shell in one box: looking at the preprocessor's output beside the compilation, then the
+// object's symbols, then the link.
+std::string Builder::script(const Program& program, const Stage& stage, bool trusted) const {
+  const auto flags = harness_.flags(program.flavour);
+  const std::string compiler = harness_.compiler().string();
+  std::vector<std::string> places;
+  for (const auto& folder : stage.include_dirs) places.push_back("-I" + folder);
+  places.emplace_back("-I.");
+  const std::vector<std::string> limits =
+      harness_.uses_clang()
+          ? std::vector<std::string>{"-ferror-limit=3", "-ftemplate-backtrace-limit=4",
+                                     "-fno-color-diagnostics"}
+          : std::vector<std::string>{"-fmax-errors=3", "-ftemplate-backtrace-limit=4",
+                                     "-fdiagnostics-color=never"};
+  std::vector<std::string> look = {compiler, "-E"};
+  append(look, preprocessor_flags(flags.compile));
+  append(look, places);
+  append(look, {stage.source.string(), "-o", "out/expanded"});
+
+  std::vector<std::string> compile = {compiler};
+  append(compile, flags.compile);
+  append(compile, places);
+  append(compile, limits);
+  append(compile, {"-MD", "-MF", "out/depends", "-c", stage.source.string(), "-o", "out/object"});
+
+  std::vector<std::string> link = {compiler, "out/object"};
+  append(link, flags.link);
+  append(link, flags.libraries);
+  append(link, service_libraries(*program.task));
+  append(link, {"-o", "out/program"});
+
+  std::string text = "umask 022\n";
+  if (!trusted) text += fmt::format("{} 2>/dev/null &\n", command_line(look));
+  text += fmt::format("{} || {{ code=$?; wait; exit $code; }}\n", command_line(compile));
+  text += "nm -P out/object > out/symbols || exit\nwait\n";
+  text += fmt::format("exec {}\n", command_line(link));
+  return text;
+}
+
+std::string Builder::refuse_result(const Program& program, const Stage& stage, const fs::path& out,
+                                   const Honest& honest) const {
+  // Long names of gcc's and clang's own folders, as they write them into dependencies.
+  const std::vector<std::string> allowed = {"/usr/", harness_.folder().string() + "/"};
+  if (auto reason = refuse_dependencies(stage, slurp(out / "depends"), allowed)) return *reason;
+  if (auto reason = refuse_expansion(stage, slurp(out / "expanded"))) return *reason;
+  const auto submitted = parse_symbols(slurp(out / "symbols"));
+  auto objections = object_to_symbols(submitted, nullptr, program.task->allows);
+  if (objections.empty()) return "";
+  const auto baseline = honest();
+  objections = object_to_symbols(submitted, baseline ? &*baseline : nullptr, program.task->allows);
+  if (objections.empty()) return "";
+  return fmt::format(
+      "{} {}", is_suite(program.source) ? program.task->header : program.source.filename().string(),
+      objections.front().reason);
+}
+
+void Builder::keep(const std::string& key, const BuildOutcome& outcome, const fs::path& out) const {
+  ScratchDir kept(programs_dir_);
+  // Plain copies: what the box made belongs to the box's user.
+  if (outcome.ok) {
+    fs::copy_file(out / "program", kept.path() / "program");
+    fs::permissions(kept.path() / "program", fs::perms(0755));
+    fs::copy_file(out / "symbols", kept.path() / "symbols");
+  }
+  write_whole_file(kept.path() / "build.json", to_json(outcome));
+  kept.keep_as(folder(key));
+}
+
+void Builder::forget_old_ones() const {
+  struct Kept {
+    fs::path folder;
+    fs::file_time_type used;
+    std::uint64_t bytes;
+  };
+  std::vector<Kept> all;
+  std::uint64_t total = 0;
+  std::error_code ec;
+  const auto now = fs::file_time_type::clock::now();
+  for (const auto& entry : fs::directory_iterator(programs_dir_, ec)) {
+    const bool scratch = entry.path().filename().string().starts_with('.');
+    if (scratch) {
+      // Left behind by a grader that was killed.
+      const auto age = now - fs::last_write_time(entry.path(), ec);
+      if (!ec && age > std::chrono::hours(2)) fs::remove_all(entry.path(), ec);
+      continue;
+    }
+    const auto bytes = fs::file_size(entry.path() / "program", ec);
+    all.push_back(
+        {entry.path(), fs::last_write_time(entry.path() / "build.json", ec), ec ? 0 : bytes});
+    total += all.back().bytes;
+  }
+  std::ranges::sort(all, {}, &Kept::used);
+  for (const auto& old : all) {
+    if (total <= programs_limit) break;
+    fs::remove_all(old.folder, ec);
+    total -= old.bytes;
+  }
+}
+
+}  // namespace grader

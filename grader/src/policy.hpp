@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "stage.hpp"
+
+namespace grader {
+
+// What a submitted header may contain. Every check gives the reason to refuse it, addressed to its
+// author ("promise.hpp:12: ..."), or nullopt. Nothing that a solution of any kind needs is refused;
+// what is refused would change the tests, hide from them, or reach around them.
+
+// Words that trusted sources use: a macro of one of these names would rewrite them.
+using Names = std::set<std::string, std::less<>>;
+void add_names(std::string_view source, Names& names);
+
+// Before compiling: directives and tokens of the submitted files, `#if 0` or not.
+std::optional<std::string> refuse_source(const Stage& stage, const Names& protected_names);
+
+// After the preprocessor: the same, where macros hid it. `expanded` is the compiler's -E output
+// with line markers; only what comes from the stage's submitted files is looked at.
+std::optional<std::string> refuse_expansion(const Stage& stage, std::string_view expanded);
+
+// After compiling: the make rule that lists every file that was read. `allowed` are folders, as
+// the compiler saw them; relative names are the stage's own.
+std::optional<std::string> refuse_dependencies(const Stage& stage, std::string_view rule,
+                                               const std::vector<std::string>& allowed);
+
+}  // namespace grader

@@ -1,0 +1,265 @@
+#include "policy_rules.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <fmt/format.h>
+#include <sys/syscall.h>
+
+namespace grader {
+namespace {
+
+using Tokens = std::span<const Token>;
+
+template <std::size_t N>
+bool one_of(std::string_view word, const std::array<std::string_view, N>& words) {
+  return std::ranges::find(words, word) != words.end();
+}
+
+// "__alias__" -> "alias": attributes may be written either way.
+std::string_view bare(std::string_view word) {
+  if (word.size() > 4 && word.starts_with("__") && word.ends_with("__")) {
+    word = word.substr(2, word.size() - 4);
+  }
+  return word;
+}
+
+bool is(Tokens tokens, std::size_t at, std::string_view text) {
+  return at < tokens.size() && tokens[at].text == text;
+}
+
+std::size_t closing(Tokens tokens, std::size_t open, std::string_view left,
+                    std::string_view right) {
+  int depth = 0;
+  for (std::size_t i = open; i < tokens.size(); ++i) {
+    if (tokens[i].text == left) ++depth;
+    if (tokens[i].text == right && --depth == 0) return i;
+  }
+  return tokens.size();
+}
+
+// A spin loop may tell the processor so; nothing else needs an assembler.
+std::optional<std::string> object_to_asm(Tokens tokens, std::size_t at) {
+  constexpr std::array<std::string_view, 10> hints = {
+      "", "pause", "nop", "rep; nop", "rep;nop", "yield", "isb", "mfence", "lfence", "sfence"};
+  auto next = at + 1;
+  while (next < tokens.size() && tokens[next].kind == TokenKind::identifier) ++next;
+  if (is(tokens, next, "(") && next + 1 < tokens.size() &&
+      tokens[next + 1].kind == TokenKind::text) {
+    const std::string_view literal = tokens[next + 1].text;
+    const auto text = literal.starts_with('"') && literal.size() >= 2
+                          ? literal.substr(1, literal.size() - 2)
+                          : "?";
+    const bool ends =
+        is(tokens, next + 2, ")") || is(tokens, next + 2, ":") || is(tokens, next + 2, "::");
+    if (ends && one_of(text, hints)) return std::nullopt;
+  }
+  return "contains assembler, which the tests cannot look into (a spin loop's \"pause\" is fine)";
+}
+
+std::optional<std::string> object_to_attribute(Tokens tokens, std::size_t at) {
+  constexpr std::array<std::string_view, 9> renaming = {
+      "alias", "ifunc", "weakref", "symver", "init_priority", "section", "weak", "naked", "copy"};
+  const auto name = bare(tokens[at].text);
+  if (name.starts_with("no_sanitize") || name == "disable_sanitizer_instrumentation") {
+    return fmt::format("asks the sanitizers to look away ({})", name);
+  }
+  if (one_of(name, renaming)) {
+    return fmt::format("changes how the program is put together (attribute {})", name);
+  }
+  if ((name == "constructor" || name == "destructor") && is(tokens, at + 1, "(")) {
+    return fmt::format("asks to run before everybody else ({} with a priority)", name);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> object_to_attributes(Tokens tokens, std::size_t from, std::size_t to) {
+  for (std::size_t i = from; i < to && i < tokens.size(); ++i) {
+    if (tokens[i].kind != TokenKind::identifier) continue;
+    if (auto reason = object_to_attribute(tokens, i)) return reason;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> object_to_syscall(Tokens tokens, std::size_t at, bool expanded) {
+  constexpr std::array<std::string_view, 5> names = {"SYS_futex", "__NR_futex", "SYS_gettid",
+                                                     "__NR_gettid", "SYS_membarrier"};
+  // Not `one_of` a value: a method may be called syscall too.
+  if (at > 0 && (is(tokens, at - 1, ".") || is(tokens, at - 1, "->"))) return std::nullopt;
+  if (is(tokens, at + 1, "(") && at + 2 < tokens.size()) {
+    const auto& argument = tokens[at + 2].text;
+    if (!expanded && one_of(argument, names)) return std::nullopt;
+    for (const long number : {SYS_futex, SYS_gettid, SYS_membarrier}) {
+      if (expanded && argument == std::to_string(number)) return std::nullopt;
+    }
+  }
+  return "makes system calls by number (only futex, gettid and membarrier are known to be fine)";
+}
+
+bool is_sanitizer_hook(std::string_view word) {
+  constexpr std::array<std::string_view, 7> prefixes = {
+      "__tsan_", "__asan_", "__lsan_", "__ubsan_", "__msan_", "__sanitizer_", "Annotate"};
+  const auto starts = [&](std::string_view prefix) { return word.starts_with(prefix); };
+  return std::ranges::any_of(prefixes, starts) &&
+         (!word.starts_with("Annotate") || (word.size() > 8 && std::isupper(word[8])));
+}
+
+// The namespaces of the tests: `testing::`, `namespace workbook`.
+bool is_test_namespace(Tokens tokens, std::size_t at) {
+  const auto& word = tokens[at].text;
+  if (word != "testing" && word != "workbook" && word != "rc") return false;
+  const bool qualifies = is(tokens, at + 1, "::");
+  const bool opened =
+      at > 0 && (is(tokens, at - 1, "namespace") ||
+                 (is(tokens, at - 1, "::") && at > 1 && is(tokens, at - 2, "namespace")));
+  // `rc` is short enough to be a namespace of the author's own.
+  return word == "rc" ? false : qualifies || opened;
+}
+
+std::optional<std::string> object_to_word(Tokens tokens, std::size_t at, RuleContext context) {
+  const std::string_view word = tokens[at].text;
+  if (bare(word) == "asm" || word == "__asm") return object_to_asm(tokens, at);
+  if (bare(word) == "attribute" || word == "__attribute") {
+    return object_to_attributes(tokens, at + 1, closing(tokens, at + 1, "(", ")"));
+  }
+  if ((bare(word) == "gnu" || word == "clang" || word == "_Clang") && is(tokens, at + 1, "::") &&
+      at + 2 < tokens.size()) {
+    return object_to_attribute(tokens, at + 2);
+  }
+  if (word == "using" && at > 1 && is(tokens, at - 1, "[") && is(tokens, at - 2, "[")) {
+    return object_to_attributes(tokens, at + 1, closing(tokens, at - 1, "[", "]"));
+  }
+  if (word == "syscall") return object_to_syscall(tokens, at, context.expanded);
+  if (is_sanitizer_hook(word)) return fmt::format("talks to the sanitizers ({})", word);
+  if (word.starts_with("WORKBOOK_")) {
+    return fmt::format("asks how the grader builds it ({})", word);
+  }
+  if (context.own_test) {
+    const bool internals =
+        (word == "report" || word == "ResultChannel" || word == "Reporter" || word == "Judge") &&
+        at > 1 && is(tokens, at - 1, "::") && is(tokens, at - 2, "workbook");
+    if (internals) return fmt::format("reaches into the kit (workbook::{})", word);
+    return std::nullopt;
+  }
+  if (is_test_namespace(tokens, at)) {
+    return fmt::format("speaks to the tests it is judged by (namespace {})", word);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Objection> object_to_tokens(Tokens tokens, RuleContext context) {
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const auto& token = tokens[i];
+    if (token.kind == TokenKind::identifier) {
+      if (auto reason = object_to_word(tokens, i, context)) {
+        return Objection{token.line, std::move(*reason)};
+      }
+    } else if (token.kind == TokenKind::directive) {
+      const auto [name, rest] = split_directive(token.text);
+      if (name != "define") continue;
+      const auto body = tokenize(rest);
+      if (auto inner = object_to_tokens(body, context)) {
+        inner->line = token.line;
+        return inner;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+DirectiveParts split_directive(std::string_view directive) {
+  directive.remove_prefix(1);
+  auto end = std::size_t{0};
+  while (end < directive.size() &&
+         (std::isalnum(static_cast<unsigned char>(directive[end])) || directive[end] == '_')) {
+    ++end;
+  }
+  auto rest = directive.substr(end);
+  rest.remove_prefix(std::min(rest.find_first_not_of(" \t\v\f"), rest.size()));
+  return {directive.substr(0, end), rest};
+}
+
+std::optional<std::string> object_to_directive(std::string_view name, std::string_view rest) {
+  constexpr std::array<std::string_view, 14> plain = {
+      "if",    "ifdef", "ifndef",  "elif",    "elifdef", "elifndef", "else",
+      "endif", "error", "warning", "include", "define",  "undef",    ""};
+  constexpr std::array<std::string_view, 12> pragmas = {
+      "redefine_extname", "weak",           "push_macro",    "pop_macro",
+      "comment",          "GCC dependency", "GCC poison",    "GCC system_header",
+      "clang attribute",  "clang module",   "clang section", "clang __debug"};
+  if (one_of(name, plain)) return std::nullopt;
+  if (name == "pragma") {
+    std::string words;  // blanks as one
+    for (const char c : rest) {
+      const bool blank = std::isspace(static_cast<unsigned char>(c));
+      if (!blank || (!words.empty() && words.back() != ' ')) words += blank ? ' ' : c;
+    }
+    for (const auto pragma : pragmas) {
+      if (words.starts_with(pragma)) {
+        return fmt::format("has #pragma {}, which changes what the tests are made of", pragma);
+      }
+    }
+    return std::nullopt;
+  }
+  if (name == "line" || (!name.empty() && std::isdigit(static_cast<unsigned char>(name[0])))) {
+    return "renames its own lines (#line)";
+  }
+  return fmt::format("has #{}, which a solution has no use for", name);
+}
+
+std::optional<std::string> object_to_macro(std::string_view name) {
+  constexpr std::array<std::string_view, 101> keywords = {
+      "alignas",       "alignof",     "and",
+      "and_eq",        "asm",         "auto",
+      "bitand",        "bitor",       "bool",
+      "break",         "case",        "catch",
+      "char",          "char8_t",     "char16_t",
+      "char32_t",      "class",       "compl",
+      "concept",       "const",       "consteval",
+      "constexpr",     "constinit",   "const_cast",
+      "continue",      "co_await",    "co_return",
+      "co_yield",      "decltype",    "default",
+      "delete",        "do",          "double",
+      "dynamic_cast",  "else",        "enum",
+      "explicit",      "export",      "extern",
+      "false",         "float",       "for",
+      "friend",        "goto",        "if",
+      "inline",        "int",         "long",
+      "mutable",       "namespace",   "new",
+      "noexcept",      "not",         "not_eq",
+      "nullptr",       "operator",    "or",
+      "or_eq",         "private",     "protected",
+      "public",        "register",    "reinterpret_cast",
+      "requires",      "return",      "short",
+      "signed",        "sizeof",      "static",
+      "static_assert", "static_cast", "struct",
+      "switch",        "template",    "this",
+      "thread_local",  "throw",       "true",
+      "try",           "typedef",     "typeid",
+      "typename",      "union",       "unsigned",
+      "using",         "virtual",     "void",
+      "volatile",      "wchar_t",     "while",
+      "xor",           "xor_eq",      "final",
+      "override",      "import",      "module",
+      "__attribute__", "__asm__",     "__FILE__",
+      "__LINE__",      "defined"};
+  if (one_of(name, keywords)) {
+    return fmt::format(
+        "makes a macro of the keyword `{}`; the tests would no longer say what they "
+        "say",
+        name);
+  }
+  constexpr std::array<std::string_view, 7> gtest = {
+      "EXPECT_", "ASSERT_", "GTEST_", "TEST_", "RC_", "TYPED_TEST", "INSTANTIATE_"};
+  constexpr std::array<std::string_view, 6> whole = {
+      "TEST", "FAIL", "SUCCEED", "ADD_FAILURE", "ADD_FAILURE_AT", "SCOPED_TRACE"};
+  const auto starts = [&](std::string_view prefix) { return name.starts_with(prefix); };
+  if (std::ranges::any_of(gtest, starts) || one_of(name, whole)) {
+    return fmt::format("redefines {}, a word of the tests themselves", name);
+  }
+  return std::nullopt;
+}
+
+}  // namespace grader

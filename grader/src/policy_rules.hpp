@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tokens.hpp"
+
+namespace grader {
+
+// The reason without its place, and the line it is about.
+struct Objection {
+  int line = 0;
+  std::string reason;
+};
+
+struct RuleContext {
+  bool own_test = false;  // my_test.cpp: speaks to GoogleTest and the kit by right
+  bool expanded = false;  // after the preprocessor
+};
+
+// Tokens that reach around the tests: assembler, attributes that rename, hide or reorder, system
+// calls by number, sanitizer hooks, GoogleTest's and the kit's own names. Macro bodies included.
+std::optional<Objection> object_to_tokens(std::span<const Token> tokens, RuleContext context);
+
+// One "#..." line other than #include and #define.
+std::optional<std::string> object_to_directive(std::string_view name, std::string_view rest);
+
+// "#define X(a) body" -> name "define", rest "X(a) body".
+struct DirectiveParts {
+  std::string_view name;
+  std::string_view rest;
+};
+DirectiveParts split_directive(std::string_view directive);
+
+// A name that no header may define as a macro, whatever its suite looks like.
+std::optional<std::string> object_to_macro(std::string_view name);
+
+}  // namespace grader

@@ -1,0 +1,271 @@
+#include "runner.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <signal.h>
+
+#include "death.hpp"
+#include "files.hpp"
+#include "machine.hpp"
+
+namespace grader {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int most_deaths = 3;
+constexpr int most_machine_troubles = 2;
+constexpr int channel_number = 700;  // above what a test opens, below the limit of open files
+constexpr unsigned most_threads = 16384;
+
+bool is_memory_flavour(Flavour flavour) {
+  return flavour == Flavour::thread || flavour == Flavour::address;
+}
+
+}  // namespace
+
+Runner::Runner(const Sandbox& sandbox, RunPlan plan, std::stop_token stop)
+    : sandbox_(sandbox), plan_(std::move(plan)), stop_(std::move(stop)) {
+  order_ = wanted_tests();
+}
+
+std::vector<std::string> Runner::wanted_tests() const {
+  std::vector<std::string> tests;
+  for (const auto& test : plan_.options.expected) {
+    const bool explored = test.starts_with("Explored.");
+    if (plan_.flavour == Flavour::explored && !explored) continue;
+    if (matches_filter(test, plan_.options.filter)) tests.push_back(test);
+  }
+  return tests;
+}
+
+Box Runner::box() const {
+  Box box;
+  box.mounts = {{plan_.folder, "/box", false}};
+  box.directory = sandbox_.seen(plan_.folder, "/box");
+  box.environment = sanitizer_environment(box.directory.string(),
+                                          plan_.uses_fences && plan_.flavour == Flavour::thread);
+  box.environment.push_back(fmt::format("WORKBOOK_CHANNEL={}", channel_number));
+  box.environment.push_back(fmt::format("WORKBOOK_SEED={}", plan_.options.seed));
+  box.threads = most_threads;
+  return box;
+}
+
+OuterLimits Runner::limits() const {
+  using namespace std::chrono_literals;
+  OuterLimits limits;
+  limits.wall = 120s + std::chrono::seconds(static_cast<long>(plan_.options.explore_seconds));
+  limits.memory_bytes =
+      is_memory_flavour(plan_.flavour) ? std::uint64_t{4} << 30 : std::uint64_t{2} << 30;
+  limits.processes = 256;
+  limits.output_bytes = 8 << 20;
+  limits.stuck = 45s;
+  return limits;
+}
+
+std::vector<std::string> Runner::arguments(const std::vector<std::string>& tests) const {
+  std::vector<std::string> argv = {(sandbox_.seen(plan_.folder, "/box") / "program").string()};
+  const std::string filter =
+      tests.empty() ? plan_.options.filter : fmt::format("{}", fmt::join(tests, ":"));
+  if (!filter.empty()) argv.push_back("--gtest_filter=" + filter);
+  if (plan_.flavour != Flavour::explored) return argv;
+  const auto& explore = plan_.task->explore;
+  const double seconds =
+      plan_.options.explore_seconds > 0 ? plan_.options.explore_seconds : explore.seconds;
+  argv.push_back(fmt::format("--explore_seconds={}", seconds));
+  argv.push_back(fmt::format("--explore_bound={}", explore.bound));
+  argv.push_back(fmt::format("--explore_seed={}", plan_.options.seed));
+  if (plan_.options.explore_schedules > 0) {
+    argv.push_back(fmt::format("--explore_schedules={}", plan_.options.explore_schedules));
+  }
+  if (!plan_.options.replay_token.empty()) {
+    argv.push_back("--replay=" + plan_.options.replay_token);
+  }
+  return argv;
+}
+
+Runner::Launch Runner::launch(const std::vector<std::string>& tests) const {
+  const auto nonce = new_nonce();
+  Launch launch{ChannelLog(nonce, tests), {}, false};
+  auto channel = make_channel_ends(channel_number);
+  if (!channel.ours || !write_line(channel.ours, nonce)) {
+    launch.process.trouble = "no socket for the results";
+    return launch;
+  }
+  channel.on_bytes = [&log = launch.log](std::string_view bytes) { log.add(bytes); };
+  const auto kills = out_of_memory_kills();
+  launch.process =
+      run_process(sandbox_.command(box(), arguments(tests)), limits(), &channel, stop_);
+  launch.killed_from_outside = out_of_memory_kills() != kills;
+  return launch;
+}
+
+// Only what the program cannot bring about by itself: then the run is repeated and, when it happens
+// again, says nothing about the program.
+std::string Runner::machine_trouble(const Launch& launch) const {
+  const auto& process = launch.process;
+  if (process.ending == Ending::interrupted) return "interrupted";
+  if (process.ending == Ending::not_started) {
+    return fmt::format("the program could not be started: {}", process.trouble);
+  }
+  if (process.ending == Ending::out_of_time) return "the machine was too busy to finish this run";
+  if (!launch.log.inconclusive().empty()) return launch.log.inconclusive();
+  if (process.exit_code == starved_exit) return "the machine let the program run too little";
+  const bool ours = process.ending != Ending::exited;
+  if (!ours && signal_of(process) == SIGKILL && launch.killed_from_outside) {
+    return "the machine ran out of memory and killed the program";
+  }
+  if (!ours && !launch.log.done() && process.peak_threads < most_threads / 2 &&
+      process.err.contains("Resource temporarily unavailable")) {
+    return "the machine has no room for more threads";
+  }
+  return "";
+}
+
+TestResult& Runner::result_of(const std::string& name) {
+  auto& result = results_[name];
+  result.name = name;
+  return result;
+}
+
+void Runner::take_results(Launch& launch) {
+  if (order_.empty()) {
+    for (const auto& name : launch.log.announced()) {
+      if (matches_filter(name, plan_.options.filter)) order_.push_back(name);
+    }
+  }
+  for (auto& [name, seen] : launch.log.tests()) {
+    if (!seen.ended) continue;
+    auto& result = result_of(name) = std::move(seen.result);
+    if (result.outcome != Outcome::not_run) continue;
+    // A test that left itself out. The explorer does so with what it has no model for: that is no
+    // fault of the program, and the other flavours judge it.
+    const bool explored = plan_.flavour == Flavour::explored;
+    result.outcome = explored ? Outcome::passed : Outcome::inconclusive;
+    if (explored) outcome_.notice = fmt::format("{}: {}", name, result.verdict);
+  }
+}
+
+// The process is gone and its last test has not ended, or has just.
+void Runner::judge_death(Launch& launch) {
+  auto& log = launch.log;
+  const std::string name = log.current().empty() ? log.last() : log.current();
+  if (!log.began() || name.empty() || name == ChannelLog::canary) {
+    TestResult all;
+    explain_death(launch.process, plan_.task->folder, all);
+    const bool silent = launch.process.ending == Ending::exited && signal_of(launch.process) == 0;
+    outcome_.problem = silent ? fmt::format("the program ended before its first test (exit {})",
+                                            launch.process.exit_code)
+                              : fmt::format("before the first test: {}", all.headline);
+    if (all.outcome != Outcome::crashed || outcome_.output.empty()) outcome_.output += all.detail;
+    return;
+  }
+  auto& test = result_of(name);
+  const bool after_its_end = log.current().empty();
+  if (!after_its_end) test = std::move(log.tests()[name].result);
+  test.name = name;
+  explain_death(launch.process, plan_.task->folder, test);
+  if (after_its_end) test.headline = "after the test had ended: " + test.headline;
+}
+
+// All tests ended; the process must too, and in peace. A failed canary makes its status 1.
+void Runner::judge_exit(const Launch& launch) {
+  const auto& process = launch.process;
+  const bool peaceful = process.ending == Ending::exited && signal_of(process) == 0 &&
+                        (process.exit_code == 0 || process.exit_code == 1);
+  if (peaceful) return;
+  auto& result = result_of("Process.EndsCleanlyAfterTheLastTest");
+  explain_death(process, plan_.task->folder, result);
+  if (result.outcome == Outcome::crashed && process.ending == Ending::exited &&
+      signal_of(process) == 0) {
+    result.headline = fmt::format("the program ended with status {}", process.exit_code);
+  }
+}
+
+std::vector<std::string> Runner::left_over() const {
+  std::vector<std::string> tests;
+  for (const auto& name : order_) {
+    if (!results_.contains(name)) tests.push_back(name);
+  }
+  return tests;
+}
+
+RunOutcome Runner::run() {
+  const auto start = std::chrono::steady_clock::now();
+  if (!plan_.options.expected.empty() && order_.empty()) return finish();  // nothing to run
+  int deaths = 0;
+  int troubles = 0;
+  while (true) {
+    auto current = launch(left_over());
+    outcome_.output = current.process.out + current.process.err;
+    if (!current.log.forgery().empty()) {
+      outcome_.problem = "tampered: " + current.log.forgery();
+      break;
+    }
+    if (const auto trouble = machine_trouble(current); !trouble.empty()) {
+      take_results(current);
+      if (trouble != "interrupted" && ++troubles < most_machine_troubles) continue;
+      outcome_.machine = trouble;
+      break;
+    }
+    take_results(current);
+    if (current.log.done()) {
+      judge_exit(current);
+      break;
+    }
+    judge_death(current);
+    const bool more = outcome_.problem.empty() && ++deaths < most_deaths && !left_over().empty();
+    if (!more) break;
+  }
+  outcome_.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return finish();
+}
+
+RunOutcome Runner::finish() {
+  const bool tampered = outcome_.problem.starts_with("tampered");
+  for (const auto& name : order_) {
+    const bool known = results_.contains(name);
+    auto& result = result_of(name);
+    if (tampered) {
+      result.outcome = Outcome::tampered;
+      result.headline = outcome_.problem;
+    } else if (!known && !outcome_.machine.empty()) {
+      result.outcome = Outcome::inconclusive;
+      result.headline = outcome_.machine;
+    } else if (!known) {
+      // After a run that came to its end it should have been there.
+      const bool died = !outcome_.problem.empty() || std::ranges::any_of(results_, [](auto& r) {
+        return r.second.outcome == Outcome::crashed || r.second.outcome == Outcome::hung ||
+               r.second.outcome == Outcome::raced || r.second.outcome == Outcome::sanitizer;
+      });
+      result.outcome = died ? Outcome::not_run : Outcome::missing;
+      result.headline = died ? "not reached" : "this test never ran";
+    }
+    outcome_.tests.push_back(std::move(result));
+    results_.erase(name);
+  }
+  for (auto& [name, result] : results_) outcome_.tests.push_back(std::move(result));
+  if (plan_.uses_fences && plan_.flavour == Flavour::thread) {
+    outcome_.notice =
+        "the header uses atomic_thread_fence, which ThreadSanitizer does not "
+        "understand: races are left to the explorer";
+  }
+  return std::move(outcome_);
+}
+
+std::vector<std::string> Runner::list_tests(const Sandbox& sandbox, const fs::path& folder,
+                                            const std::stop_token& stop) {
+  Box box;
+  box.mounts = {{folder, "/box", false}};
+  box.directory = sandbox.seen(folder, "/box");
+  const auto program = (box.directory / "program").string();
+  const OuterLimits limits{.wall = std::chrono::seconds(60), .output_bytes = 4 << 20};
+  const auto result =
+      run_process(sandbox.command(box, {program, "--gtest_list_tests"}), limits, nullptr, stop);
+  if (result.ending != Ending::exited || result.exit_code != 0) return {};
+  return parse_test_list(result.out);
+}
+
+}  // namespace grader

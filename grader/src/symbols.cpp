@@ -1,0 +1,184 @@
+#include "symbols.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+
+namespace grader {
+namespace {
+
+using Words = std::span<const std::string_view>;
+
+constexpr std::array<std::string_view, 37> process_words = {
+    "fork",        "vfork",        "_Fork",  "clone",   "clone3",  "execl",     "execle",
+    "execlp",      "execv",        "execve", "execvp",  "execvpe", "execveat",  "fexecve",
+    "posix_spawn", "posix_spawnp", "system", "popen",   "kill",    "killpg",    "tgkill",
+    "tkill",       "sigqueue",     "ptrace", "setpgid", "setsid",  "daemon",    "wait",
+    "waitpid",     "waitid",       "wait3",  "wait4",   "prctl",   "setrlimit", "prlimit",
+    "unshare",     "setns"};
+
+constexpr std::array<std::string_view, 38> file_words = {
+    "open",      "open64",          "openat",    "openat64",  "creat",    "creat64", "read",
+    "write",     "pread",           "pread64",   "pwrite",    "pwrite64", "readv",   "writev",
+    "fopen",     "fopen64",         "fdopen",    "freopen",   "dup",      "dup2",    "dup3",
+    "fcntl",     "fcntl64",         "ioctl",     "unlink",    "unlinkat", "rename",  "renameat",
+    "renameat2", "fsync",           "fdatasync", "ftruncate", "mkstemp",  "flock",   "close_range",
+    "sendfile",  "copy_file_range", "splice"};
+
+constexpr std::array<std::string_view, 23> network_words = {
+    "socket",        "socketpair",  "connect",     "bind",           "listen",   "accept",
+    "accept4",       "send",        "sendto",      "sendmsg",        "sendmmsg", "recv",
+    "recvfrom",      "recvmsg",     "recvmmsg",    "setsockopt",     "shutdown", "getaddrinfo",
+    "gethostbyname", "getpeername", "getsockname", "io_uring_setup", "pipe"};
+
+// Nothing opens these: they change a running program from the inside.
+constexpr std::array<std::string_view, 28> inside_words = {"dlopen",
+                                                           "dlmopen",
+                                                           "dlsym",
+                                                           "dlvsym",
+                                                           "dladdr",
+                                                           "dlinfo",
+                                                           "dl_iterate_phdr",
+                                                           "mprotect",
+                                                           "mmap",
+                                                           "mmap64",
+                                                           "mremap",
+                                                           "munmap",
+                                                           "process_vm_readv",
+                                                           "process_vm_writev",
+                                                           "memfd_create",
+                                                           "sigaction",
+                                                           "signal",
+                                                           "sigprocmask",
+                                                           "pthread_sigmask",
+                                                           "pthread_kill",
+                                                           "siglongjmp",
+                                                           "longjmp",
+                                                           "_longjmp",
+                                                           "__longjmp_chk",
+                                                           "setenv",
+                                                           "putenv",
+                                                           "unsetenv",
+                                                           "environ"};
+
+bool contains(Words words, std::string_view name) {
+  return std::ranges::find(words, name) != words.end();
+}
+
+std::string_view without_version(std::string_view name) { return name.substr(0, name.find('@')); }
+
+// "__open64_2" and "__read_chk" are what fortified calls become.
+std::string_view plain_name(std::string_view name) {
+  name = without_version(name);
+  if (name.starts_with("__") && name.ends_with("_chk")) return name.substr(2, name.size() - 6);
+  if (name.starts_with("__") && name.ends_with("_2")) return name.substr(2, name.size() - 4);
+  return name;
+}
+
+std::optional<std::string> object_to_wanted(std::string_view symbol,
+                                            std::span<const std::string> allows) {
+  const auto name = plain_name(symbol);
+  const auto open = [&](std::string_view group) {
+    return std::ranges::find(allows, group) != allows.end();
+  };
+  if (contains(process_words, name) && !open("processes")) {
+    return fmt::format("calls {}(): a solution starts threads, and leaves processes alone", name);
+  }
+  if (contains(file_words, name) && !open("files")) {
+    return fmt::format("calls {}(): this task has nothing to do with files", name);
+  }
+  if (contains(network_words, name) && !open("network")) {
+    return fmt::format("calls {}(): this task has nothing to do with sockets or pipes", name);
+  }
+  if (contains(inside_words, name)) {
+    return fmt::format("uses {}, which reaches into the running test program", name);
+  }
+  if (name.contains("stdio_filebuf")) {
+    return "writes to file descriptors that it did not open (stdio_filebuf)";
+  }
+  return std::nullopt;
+}
+
+// C names that compilers themselves emit.
+bool is_from_the_compiler(std::string_view name) {
+  constexpr std::array<std::string_view, 9> prefixes = {
+      "__clang_call_terminate", "DW.ref.",  "__odr_asan", "___asan",     "__llvm_",
+      "__x86.get_pc_thunk",     "__emutls", "_GLOBAL_",   "__cxx_global"};
+  return std::ranges::any_of(prefixes, [&](auto prefix) { return name.starts_with(prefix); }) ||
+         name.starts_with("__covrec") || name.starts_with("asan.") || name.starts_with("tsan.") ||
+         name.starts_with("ubsan.");
+}
+
+std::optional<std::string> object_to_function(std::string_view name) {
+  if (name.starts_with("_Zn") || name.starts_with("_Zd")) {
+    // Operators new and delete for everybody: _Znwm, _Znam, _ZdlPv... ; a class's own are _ZN...
+    return "replaces operator new or delete of the whole program";
+  }
+  if (name.starts_with("_Z")) {
+    const bool tests = name.starts_with("_ZN7testing") || name.starts_with("_ZN8workbook");
+    if (tests) return "defines functions of the tests it is judged by";
+    return std::nullopt;
+  }
+  if (is_from_the_compiler(name)) return std::nullopt;
+  return fmt::format("defines the C function {}(), which would stand in for the library's", name);
+}
+
+}  // namespace
+
+Symbols parse_symbols(std::string_view nm_output) {
+  Symbols symbols;
+  while (!nm_output.empty()) {
+    const auto end = std::min(nm_output.find('\n'), nm_output.size());
+    const auto line = nm_output.substr(0, end);
+    nm_output.remove_prefix(std::min(end + 1, nm_output.size()));
+    const auto blank = line.find(' ');
+    if (blank == std::string_view::npos || blank + 1 >= line.size()) continue;
+    const auto name = std::string(line.substr(0, blank));
+    switch (line[blank + 1]) {
+      case 'U':
+      case 'w':
+      case 'v':
+        symbols.wanted.insert(name);
+        break;
+      case 'T':
+      case 'W':
+      case 'i':
+        symbols.functions.insert(name);
+        break;
+      case 'B':
+      case 'D':
+      case 'V':
+      case 'u':
+      case 'R':
+      case 'C':
+        symbols.data.insert(name);
+        break;
+      default:
+        break;
+    }
+  }
+  return symbols;
+}
+
+std::vector<SymbolObjection> object_to_symbols(const Symbols& submitted, const Symbols* honest,
+                                               std::span<const std::string> allows) {
+  std::vector<SymbolObjection> objections;
+  for (const auto& name : submitted.wanted) {
+    if (honest != nullptr && honest->wanted.contains(name)) continue;
+    if (auto reason = object_to_wanted(name, allows)) objections.push_back({name, *reason});
+  }
+  for (const auto& name : submitted.functions) {
+    if (honest != nullptr && honest->functions.contains(name)) continue;
+    if (auto reason = object_to_function(name)) objections.push_back({name, *reason});
+  }
+  for (const auto& name : submitted.data) {
+    if (honest != nullptr && honest->data.contains(name)) continue;
+    // Variables that the C library, the sanitizers or the loader would take for theirs.
+    if (name.starts_with("__") && !is_from_the_compiler(name)) {
+      objections.push_back({name, fmt::format("defines the reserved name {}", name)});
+    }
+  }
+  return objections;
+}
+
+}  // namespace grader

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grader {
+
+// An object file's symbols, from `nm -P`.
+struct Symbols {
+  std::set<std::string, std::less<>> wanted;     // undefined: called or read
+  std::set<std::string, std::less<>> functions;  // defined for other objects to see
+  std::set<std::string, std::less<>> data;
+};
+
+Symbols parse_symbols(std::string_view nm_output);
+
+// What is suspicious about a submission's object file, each with the reason to refuse it. None
+// when all of it can also be found in an honest build of the same suite: pass `honest` (the
+// reference's symbols) when the first call, without it, found something.
+// `allows` are the groups a task's task.toml opens: "files", "processes", "network".
+struct SymbolObjection {
+  std::string symbol;
+  std::string reason;
+};
+std::vector<SymbolObjection> object_to_symbols(const Symbols& submitted, const Symbols* honest,
+                                               std::span<const std::string> allows);
+
+}  // namespace grader

@@ -1,0 +1,47 @@
+#include "kill_table.hpp"
+
+#include <gtest/gtest.h>
+
+namespace grader {
+namespace {
+
+TEST(KillTable, TheIntervalIsWilsons) {
+  const auto all = wilson({.runs = 20, .rejected = 20});
+  EXPECT_NEAR(all.low, 0.8389, 1e-4);
+  EXPECT_DOUBLE_EQ(all.high, 1);
+  const auto none = wilson({.runs = 200, .rejected = 0});
+  EXPECT_DOUBLE_EQ(none.low, 0);
+  EXPECT_NEAR(none.high, 0.0188, 1e-4);
+  EXPECT_DOUBLE_EQ(wilson({}).high, 1);
+}
+
+TEST(KillTable, ARightVersionMustNeverBeRejectedAndAWrongOneAlways) {
+  VersionCounts right;
+  right.right = true;
+  EXPECT_FALSE(right.as_it_should_be()) << "nothing was run";
+  right.graded = {.runs = 20, .rejected = 0};
+  EXPECT_TRUE(right.as_it_should_be());
+  right.by_flavour[1] = {.runs = 20, .rejected = 1};
+  EXPECT_FALSE(right.as_it_should_be());
+
+  VersionCounts wrong;
+  wrong.graded = {.runs = 20, .rejected = 19};
+  EXPECT_FALSE(wrong.as_it_should_be());
+  wrong.graded.rejected = 20;
+  EXPECT_TRUE(wrong.as_it_should_be());
+  wrong.trouble = "does not build";
+  EXPECT_FALSE(wrong.as_it_should_be());
+}
+
+TEST(KillTable, PointsAtWhatIsWrong) {
+  VersionCounts survivor;
+  survivor.name = "earlier/lost_wakeup";
+  survivor.graded = {.runs = 20, .rejected = 3};
+  const auto text = kill_table({survivor});
+  EXPECT_NE(text.find("lost_wakeup"), std::string::npos);
+  EXPECT_NE(text.find("3/20"), std::string::npos);
+  EXPECT_NE(text.find("WRONG"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace grader

@@ -1,0 +1,83 @@
+#include "similarity.hpp"
+
+#include <gtest/gtest.h>
+
+#include "disguise.hpp"
+#include "tokens.hpp"
+
+namespace grader {
+namespace {
+
+constexpr auto kSource = R"cpp(
+#pragma once
+#include <mutex>
+  // A comment.
+  class Counter {
+   public:
+    int next() {
+      const std::lock_guard lock(mutex_);
+      return ++count_;
+    }
+
+   private:
+    std::mutex mutex_; /* guards */
+    int count_ = 0;
+  };
+)cpp";
+
+constexpr auto kRenamed = R"cpp(
+#include <atomic>
+#include <mutex>
+  class C {
+   public:
+    int n() {
+      const std::lock_guard g(m);
+      return ++c;
+    }
+
+   private:
+    std::mutex m;
+    int c = 0;
+  };
+)cpp";
+
+TEST(Similarity, LayoutAndCommentsDoNotCount) {
+  EXPECT_EQ(token_hash("int  a ; // x\n"), token_hash("int a;"));
+  EXPECT_NE(token_hash("int a;"), token_hash("int b;"));
+}
+
+TEST(Similarity, ACopyWithOtherNamesHasTheSameShape) {
+  EXPECT_EQ(shape_hash(kSource), shape_hash(kRenamed));
+  EXPECT_NE(token_hash(kSource), token_hash(kRenamed));
+}
+
+TEST(Similarity, OtherStatementsAreAnotherShape) {
+  EXPECT_NE(shape_hash("int f() { return a + b; }"), shape_hash("int f() { return b + b; }"));
+  EXPECT_NE(shape_hash("int f() { return 1; }"), shape_hash("int f() { return 2; }"));
+  EXPECT_EQ(shape_hash("f(\"one\");"), shape_hash("g(\"two\");"));
+}
+
+TEST(Disguise, KeepsTheProgramAndDropsWhatGivesItAway) {
+  const auto coat = disguised(kSource, 7);
+  EXPECT_EQ(coat.find("comment"), std::string::npos);
+  EXPECT_EQ(coat.find("guards"), std::string::npos);
+  EXPECT_NE(coat.find("#include <mutex>\n"), std::string::npos);
+  EXPECT_NE(coat.find("unsigned char"), std::string::npos) << "the class gets another size";
+  EXPECT_EQ(coat, disguised(kSource, 7));
+  EXPECT_NE(coat, disguised(kSource, 8));
+}
+
+TEST(Disguise, LeavesLiteralsAndOperatorsWhole) {
+  const auto coat = disguised("auto t = 10ms; auto s = \"a // b\"sv; x &= y->*z; a <=> b;", 1);
+  for (const auto* whole : {"10ms", "\"a // b\"sv", "&=", "->*", "<=>"}) {
+    EXPECT_NE(coat.find(whole), std::string::npos) << whole << " in " << coat;
+  }
+}
+
+TEST(Disguise, AProgramWithoutPrivatePartsHasTheSameTokens) {
+  constexpr auto kFunction = "#define X 1\ntemplate <class T> T f(T a) { return a >> X; }";
+  EXPECT_EQ(token_hash(kFunction), token_hash(disguised(kFunction, 3)));
+}
+
+}  // namespace
+}  // namespace grader

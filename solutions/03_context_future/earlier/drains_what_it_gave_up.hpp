@@ -1,0 +1,39 @@
+// Wrong: empties the channel after giving up; bites when the result is awaited again, or fn hangs.
+#pragma once
+
+#include <expected>
+#include <utility>
+
+#include "runtime/channel.hpp"
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+#include "runtime/spawn.hpp"
+
+namespace futures {
+
+template <class T>
+Receiver<Result<T>> async_with_context(Context ctx, Fn<Result<T>(const Context&)> fn) {
+  auto [sender, receiver] = make_channel<Result<T>>(1);
+  spawn([ctx = std::move(ctx), fn = std::move(fn), sender]() mutable {
+    try {
+      sender.send(fn(ctx));
+    } catch (...) {
+      sender.send(std::unexpected(error_from_current_exception()));
+    }
+    sender.close();
+  });
+  return receiver;
+}
+
+template <class T>
+Result<T> await(const Context& ctx, Receiver<Result<T>>& future) {
+  auto message = future.receive(ctx);
+  if (!message) {
+    // Take the result off the producer's hands, whenever it comes.
+    if (message.error().code != Errc::closed) spawn([future] { future.receive(); });
+    return std::unexpected(message.error());
+  }
+  return *std::move(message);
+}
+
+}  // namespace futures

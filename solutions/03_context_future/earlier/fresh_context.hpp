@@ -1,0 +1,36 @@
+// Wrong: the producer gets a context of its own; bites when the caller cancels: fn never knows.
+#pragma once
+
+#include <expected>
+#include <utility>
+
+#include "runtime/channel.hpp"
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+#include "runtime/spawn.hpp"
+
+namespace futures {
+
+template <class T>
+Receiver<Result<T>> async_with_context(Context /* for the waiter */,
+                                       Fn<Result<T>(const Context&)> fn) {
+  auto [sender, receiver] = make_channel<Result<T>>(1);
+  spawn([fn = std::move(fn), sender]() mutable {
+    try {
+      sender.send(fn(Context::background()));
+    } catch (...) {
+      sender.send(std::unexpected(error_from_current_exception()));
+    }
+    sender.close();
+  });
+  return receiver;
+}
+
+template <class T>
+Result<T> await(const Context& ctx, Receiver<Result<T>>& future) {
+  auto message = future.receive(ctx);
+  if (!message) return std::unexpected(message.error());
+  return *std::move(message);
+}
+
+}  // namespace futures

@@ -1,0 +1,35 @@
+// Wrong: hands over only while the context lives; bites when the context ends, or nobody awaits.
+#pragma once
+
+#include <expected>
+#include <utility>
+
+#include "runtime/channel.hpp"
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+#include "runtime/spawn.hpp"
+
+namespace futures {
+
+template <class T>
+Receiver<Result<T>> async_with_context(Context ctx, Fn<Result<T>(const Context&)> fn) {
+  auto [sender, receiver] = make_channel<Result<T>>(0);
+  spawn([ctx = std::move(ctx), fn = std::move(fn), sender]() mutable {
+    try {
+      sender.send(ctx, fn(ctx));
+    } catch (...) {
+      sender.send(ctx, std::unexpected(error_from_current_exception()));
+    }
+    sender.close();
+  });
+  return receiver;
+}
+
+template <class T>
+Result<T> await(const Context& ctx, Receiver<Result<T>>& future) {
+  auto message = future.receive(ctx);
+  if (!message) return std::unexpected(message.error());
+  return *std::move(message);
+}
+
+}  // namespace futures

@@ -1,0 +1,42 @@
+// Wrong: reads a closed channel as a default value; bites when a future is awaited a second time.
+#pragma once
+
+#include <expected>
+#include <type_traits>
+#include <utility>
+
+#include "runtime/channel.hpp"
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+#include "runtime/spawn.hpp"
+
+namespace futures {
+
+template <class T>
+Receiver<Result<T>> async_with_context(Context ctx, Fn<Result<T>(const Context&)> fn) {
+  auto [sender, receiver] = make_channel<Result<T>>(1);
+  spawn([ctx = std::move(ctx), fn = std::move(fn), sender]() mutable {
+    try {
+      sender.send(fn(ctx));
+    } catch (...) {
+      sender.send(std::unexpected(error_from_current_exception()));
+    }
+    sender.close();
+  });
+  return receiver;
+}
+
+template <class T>
+Result<T> await(const Context& ctx, Receiver<Result<T>>& future) {
+  auto message = future.receive(ctx);
+  if (!message) {
+    if constexpr (std::is_default_constructible_v<T>) {
+      // Closed: the producer is done and reported no error.
+      if (message.error().code == Errc::closed) return T{};
+    }
+    return std::unexpected(message.error());
+  }
+  return *std::move(message);
+}
+
+}  // namespace futures

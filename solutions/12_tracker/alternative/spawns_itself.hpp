@@ -1,0 +1,102 @@
+// Right: go() is make() with a thread of its own, and ties the caller's context to the future's.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <source_location>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+#include "future.hpp"
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+#include "runtime/spawn.hpp"
+
+namespace futures {
+
+struct LeakInfo {
+  std::uint64_t id;
+  std::source_location where;
+  std::chrono::nanoseconds age;
+};
+
+class Tracker {
+ public:
+  template <class T>
+  std::pair<Future<T>, Resolver<T>> make(
+      std::source_location where = std::source_location::current()) {
+    auto ends = make_future<T>();
+    track(ends.first, where);
+    return ends;
+  }
+
+  template <class T>
+  Future<T> go(const Context& context, Fn<Result<T>(const Context&)> fn,
+               std::source_location where = std::source_location::current()) {
+    auto [made, writer] = make<T>(where);
+    spawn([context, fn = std::move(fn), resolver = std::move(writer)]() mutable {
+      Result<T> result = run<T>(context, resolver.context(), std::move(fn));
+      if (result) {
+        resolver.resolve(*std::move(result));
+      } else {
+        resolver.reject(std::move(result.error()));
+      }
+    });
+    return std::move(made);
+  }
+
+  std::vector<LeakInfo> report(std::chrono::nanoseconds older_than = {}) const {
+    std::vector<LeakInfo> leaks;
+    const std::lock_guard lock(state_->mutex);
+    const auto now = Clock::now();
+    for (const auto& [id, entry] : state_->unsettled) {
+      if (now - entry.born >= older_than) leaks.push_back({id, entry.where, now - entry.born});
+    }
+    return leaks;
+  }
+
+ private:
+  template <class T>
+  static Result<T> run(const Context& callers, const Context& futures_own,
+                       Fn<Result<T>(const Context&)> fn) {
+    auto both = with_cancel(callers);
+    const std::stop_callback also(futures_own.stop_token(), [&both] { both.cancel(); });
+    try {
+      return fn(both.context());
+    } catch (...) {
+      return std::unexpected(error_from_current_exception());
+    }
+  }
+
+  struct Entry {
+    std::source_location where;
+    Clock::time_point born;
+  };
+  struct State {
+    std::mutex mutex;
+    std::uint64_t last_id = 0;
+    std::map<std::uint64_t, Entry> unsettled;
+  };
+
+  template <class T>
+  void track(const Future<T>& future, std::source_location where) {
+    std::uint64_t id = 0;
+    {
+      const std::lock_guard lock(state_->mutex);
+      id = ++state_->last_id;
+      state_->unsettled.emplace(id, Entry{where, Clock::now()});
+    }
+    future.on_settled([state = state_, id](const Result<T>&) {
+      const std::lock_guard lock(state->mutex);
+      state->unsettled.erase(id);
+    });
+  }
+
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+}  // namespace futures

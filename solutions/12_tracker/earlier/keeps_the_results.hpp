@@ -1,0 +1,73 @@
+// Wrong: every future that was ever made is kept and asked; bites when many settle: their results
+// live as long as the tracker.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <source_location>
+#include <utility>
+#include <vector>
+
+#include "future.hpp"
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+
+namespace futures {
+
+struct LeakInfo {
+  std::uint64_t id;
+  std::source_location where;
+  std::chrono::nanoseconds age;
+};
+
+class Tracker {
+ public:
+  template <class T>
+  std::pair<Future<T>, Resolver<T>> make(
+      std::source_location where = std::source_location::current()) {
+    auto ends = make_future<T>();
+    track(ends.first, where);
+    return ends;
+  }
+
+  template <class T>
+  Future<T> go(const Context& context, Fn<Result<T>(const Context&)> fn,
+               std::source_location where = std::source_location::current()) {
+    auto future = futures::go<T>(context, std::move(fn));
+    track(future, where);
+    return future;
+  }
+
+  std::vector<LeakInfo> report(std::chrono::nanoseconds older_than = {}) const {
+    std::vector<LeakInfo> leaks;
+    const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();
+    for (const auto& entry : entries_) {
+      if (entry.settled() || now - entry.born < older_than) continue;
+      leaks.push_back({entry.id, entry.where, now - entry.born});
+    }
+    return leaks;
+  }
+
+ private:
+  struct Entry {
+    std::uint64_t id;
+    std::source_location where;
+    Clock::time_point born;
+    std::function<bool()> settled;
+  };
+
+  template <class T>
+  void track(const Future<T>& future, std::source_location where) {
+    const std::lock_guard lock(mutex_);
+    entries_.push_back({++last_id_, where, Clock::now(), [future] { return future.settled(); }});
+  }
+
+  mutable std::mutex mutex_;
+  std::uint64_t last_id_ = 0;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace futures

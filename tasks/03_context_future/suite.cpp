@@ -1,0 +1,375 @@
+// What a future that can be given up must do. Every test is a sentence; the failure says what to
+// think about next.
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <expected>
+#include <gtest/gtest.h>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "context_future.hpp"
+#include "runtime/channel.hpp"
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+#include "testing/kit.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using futures::async_with_context;
+using futures::CancelSource;
+using futures::Context;
+using futures::Errc;
+using futures::Error;
+using futures::Receiver;
+using futures::Result;
+
+const Error disk_full{Errc::unavailable, "the disk is full"};
+
+template <class T>
+Result<T> await_for_ever(Receiver<Result<T>>& future) {
+  return futures::await(Context::background(), future);
+}
+
+// Whatever T is: an error with this code. Says what was there instead.
+template <class T>
+testing::AssertionResult fails_with(const Result<T>& result, Errc expected) {
+  if (result) return testing::AssertionFailure() << "a success, where an error was due";
+  if (result.error().code == expected) return testing::AssertionSuccess();
+  return testing::AssertionFailure()
+         << "another error: " << result.error().code.message() << ", " << result.error().message;
+}
+
+void wait_for_the_end(const Context& ctx) {
+  while (!ctx.done()) (void)ctx.sleep_for(1h);
+}
+
+// A future whose message lies ready.
+Receiver<Result<int>> finished_with_7() {
+  auto future = async_with_context<int>(Context::background(), [](const Context&) { return 7; });
+  EXPECT_TRUE(workbook::eventually([&] { return future.closed(); }))
+      << "the function has returned, but the channel was not closed";
+  return future;
+}
+
+TEST(Basic, AValueArrives) {
+  auto future = async_with_context<int>(Context::background(), [](const Context&) { return 42; });
+  EXPECT_EQ(await_for_ever(future), 42);
+}
+
+TEST(Basic, AnErrorArrivesAsItWasReturned) {
+  auto future = async_with_context<int>(Context::background(), [](const Context&) -> Result<int> {
+    return std::unexpected(disk_full);
+  });
+  const auto result = await_for_ever(future);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error(), disk_full) << "code and text belong to the function";
+}
+
+TEST(Basic, TheCallReturnsWhileTheFunctionIsStillRunning) {
+  const auto caller = std::this_thread::get_id();
+  auto gate = std::make_shared<workbook::Gate>();
+  auto future = async_with_context<bool>(Context::background(), [=](const Context&) {
+    const bool on_the_caller = std::this_thread::get_id() == caller;
+    if (!on_the_caller) gate->wait();
+    return on_the_caller;
+  });
+  gate->open();
+  EXPECT_EQ(await_for_ever(future), false)
+      << "the function ran inside the call, on the caller's thread";
+}
+
+TEST(Basic, AValueNeedsNeitherACopyNorADefault) {
+  auto future = async_with_context<workbook::MoveOnly>(
+      Context::background(),
+      [owned = std::make_unique<int>(7)](const Context&) { return workbook::MoveOnly(*owned); });
+  const auto result = await_for_ever(future);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->value, 7);
+}
+
+TEST(Basic, TheFunctionIsNotCancelledWithoutReason) {
+  auto gate = std::make_shared<workbook::Gate>();
+  const CancelSource source = futures::with_cancel(Context::background());
+  auto future = async_with_context<bool>(source.context(), [gate](const Context& ctx) {
+    gate->wait();  // until the call has returned
+    return ctx.done();
+  });
+  gate->open();
+  EXPECT_EQ(await_for_ever(future), false)
+      << "nobody cancelled, but the function's context had ended: who ended it?";
+}
+
+TEST(Basic, TheFunctionKnowsTheDeadline) {
+  const CancelSource source = futures::with_timeout(Context::background(), 1h);
+  using Deadline = std::optional<futures::Clock::time_point>;
+  auto future = async_with_context<Deadline>(
+      source.context(), [](const Context& ctx) -> Result<Deadline> { return ctx.deadline(); });
+  const auto seen = await_for_ever(future);
+  ASSERT_TRUE(seen);
+  EXPECT_TRUE(*seen == source.context().deadline())
+      << "the function sees another deadline than the caller set";
+}
+
+TEST(Stress, ACancelNeverLosesAResult) {
+  struct Shared {
+    CancelSource source = futures::with_cancel(Context::background());
+    Receiver<Result<int>> future =
+        async_with_context<int>(source.context(), [](const Context&) { return 7; });
+  };
+  workbook::stress_on(
+      2, workbook::rounds(150), [] { return std::make_unique<Shared>(); },
+      [](std::unique_ptr<Shared>& shared, std::size_t thread) {
+        if (thread == 0) {
+          shared->source.cancel();
+          return;
+        }
+        auto result = futures::await(shared->source.context(), shared->future);
+        if (!result) {
+          EXPECT_TRUE(fails_with(result, Errc::cancelled));
+          result = await_for_ever(shared->future);
+        }
+        EXPECT_EQ(result, 7) << "the function returned 7 whatever the context did";
+      },
+      [](std::unique_ptr<Shared>&) {});
+}
+
+TEST(Stress, OfManyAwaitsExactlyOneGetsTheResult) {
+  struct Shared {
+    Receiver<Result<int>> future =
+        async_with_context<int>(Context::background(), [](const Context&) { return 9; });
+    std::atomic<int> results{0};
+  };
+  workbook::stress_on(
+      8, workbook::rounds(40), [] { return std::make_unique<Shared>(); },
+      [](std::unique_ptr<Shared>& shared, std::size_t) {
+        auto mine = shared->future;
+        if (const auto result = await_for_ever(mine)) {
+          ++shared->results;
+          EXPECT_EQ(*result, 9) << "an await made up a value";
+        }
+      },
+      [](std::unique_ptr<Shared>& shared) {
+        EXPECT_EQ(shared->results, 1) << "one result; the other seven awaits must return an error";
+      });
+}
+
+TEST(Stress, EveryAwaitGetsTheResultOfItsOwnFunction) {
+  workbook::stress(8, workbook::rounds(40), [](std::size_t thread, std::size_t round) {
+    const int number = static_cast<int>(thread * 1000 + round);
+    const CancelSource source = futures::with_cancel(Context::background());
+    auto future =
+        async_with_context<int>(source.context(), [number](const Context&) -> Result<int> {
+          if (number % 3 == 0) throw number;
+          return number;
+        });
+    const auto result = futures::await(source.context(), future);
+    if (number % 3 == 0) {
+      EXPECT_TRUE(fails_with(result, Errc::exception));
+    } else {
+      EXPECT_EQ(result, number);
+    }
+  });
+}
+
+TEST(Lifecycle, ACancelReachesTheFunction) {
+  CancelSource source = futures::with_cancel(Context::background());
+  auto future = async_with_context<int>(source.context(), [](const Context& ctx) -> Result<int> {
+    wait_for_the_end(ctx);
+    return std::unexpected(*ctx.error());
+  });
+  source.cancel(disk_full);
+  EXPECT_TRUE(fails_with(await_for_ever(future), Errc::unavailable))
+      << "the function has to see the caller's own context, the reason included";
+}
+
+TEST(Lifecycle, AwaitReturnsOnACancelThoughTheFunctionIgnoresIt) {
+  auto gate = std::make_shared<workbook::Gate>();
+  CancelSource source = futures::with_cancel(Context::background());
+  auto future = async_with_context<int>(source.context(), [gate](const Context&) {
+    gate->wait();
+    return 7;
+  });
+  const std::jthread canceller([&] { source.cancel(); });
+  EXPECT_TRUE(fails_with(futures::await(source.context(), future), Errc::cancelled));
+  gate->open();
+  EXPECT_EQ(await_for_ever(future), 7)
+      << "the result was finished after the waiter gave up; another await must still get it";
+}
+
+TEST(Lifecycle, AwaitReturnsAtTheDeadlineThoughTheFunctionIgnoresIt) {
+  auto gate = std::make_shared<workbook::Gate>();
+  const CancelSource source = futures::with_timeout(Context::background(), 10ms);
+  auto future = async_with_context<int>(source.context(), [gate](const Context&) {
+    gate->wait();
+    return 7;
+  });
+  EXPECT_TRUE(fails_with(futures::await(source.context(), future), Errc::deadline_exceeded));
+  gate->open();
+  EXPECT_EQ(await_for_ever(future), 7);
+}
+
+TEST(Lifecycle, AWaiterThatGivesUpDoesNotCancelTheFunction) {
+  auto gate = std::make_shared<workbook::Gate>();
+  auto future = async_with_context<bool>(Context::background(), [gate](const Context& ctx) {
+    gate->wait();
+    return ctx.done();
+  });
+  CancelSource impatient = futures::with_cancel(Context::background());
+  const std::jthread canceller([&] { impatient.cancel(); });
+  EXPECT_TRUE(fails_with(futures::await(impatient.context(), future), Errc::cancelled));
+  gate->open();
+  EXPECT_EQ(await_for_ever(future), false) << "the waiter's context is not the function's";
+}
+
+TEST(Lifecycle, AFinishedResultBeatsAContextThatHasEnded) {
+  auto future = finished_with_7();
+  CancelSource source = futures::with_cancel(Context::background());
+  source.cancel();
+  EXPECT_EQ(futures::await(source.context(), future), 7)
+      << "the result lay ready; that the context had ended is no reason to drop it";
+}
+
+TEST(Lifecycle, AResultThatIsFinishedAfterTheContextEndedIsKept) {
+  auto source = std::make_shared<CancelSource>(futures::with_cancel(Context::background()));
+  auto future = async_with_context<int>(source->context(), [source](const Context&) {
+    source->cancel();
+    return 7;
+  });
+  EXPECT_EQ(await_for_ever(future), 7)
+      << "the context had ended when the function returned, and its result was dropped";
+}
+
+TEST(Lifecycle, ASecondAwaitIsAnErrorAndNotADefaultValue) {
+  auto future = finished_with_7();
+  ASSERT_EQ(await_for_ever(future), 7);
+  const auto second = await_for_ever(future);
+  EXPECT_FALSE(second) << "there was one result, and this await made up another: " << *second;
+  CancelSource source = futures::with_cancel(Context::background());
+  source.cancel();
+  EXPECT_FALSE(futures::await(source.context(), future));
+}
+
+TEST(Lifecycle, AnExceptionArrivesAsAnError) {
+  auto one = async_with_context<int>(
+      Context::background(), [](const Context&) -> Result<int> { throw std::runtime_error("no"); });
+  EXPECT_TRUE(fails_with(await_for_ever(one), Errc::exception));
+  auto two = async_with_context<int>(Context::background(),
+                                     [](const Context&) -> Result<int> { throw 42; });
+  EXPECT_TRUE(fails_with(await_for_ever(two), Errc::exception));
+  EXPECT_FALSE(await_for_ever(two)) << "one message, also after an exception";
+}
+
+TEST(Lifecycle, AContextThatHasEndedBeforehandLeavesNobodyWaiting) {
+  CancelSource source = futures::with_cancel(Context::background());
+  source.cancel();
+  auto future = async_with_context<int>(source.context(), [](const Context& ctx) -> Result<int> {
+    wait_for_the_end(ctx);
+    return std::unexpected(*ctx.error());
+  });
+  EXPECT_TRUE(fails_with(futures::await(source.context(), future), Errc::cancelled));
+}
+
+TEST(Lifecycle, AbandonedFuturesLeaveNoThread) {
+  const std::size_t total = workbook::crowd(60);
+  auto finished = std::make_shared<std::atomic<std::size_t>>(0);
+  {
+    const CancelSource source = futures::with_cancel(Context::background());
+    for (std::size_t i = 0; i < total; ++i) {
+      const bool patient = i % 2 == 0;
+      const Context ctx = patient ? source.context() : Context::background();
+      async_with_context<int>(ctx, [finished, patient](const Context& mine) {
+        if (patient) wait_for_the_end(mine);
+        finished->fetch_add(1);
+        return 1;
+      });  // nobody keeps the receiver
+    }
+    const auto impatient = total - (total + 1) / 2;
+    EXPECT_TRUE(workbook::eventually([&] { return finished->load() >= impatient; }));
+  }  // the end of the source's scope cancels the others
+  EXPECT_TRUE(workbook::eventually([&] { return finished->load() == total; }))
+      << "of " << total << " abandoned functions only " << *finished << " have come to their end";
+}
+
+TEST(Lifecycle, TheFunctionRunsOnceAndItsCapturesAreDestroyed) {
+  auto calls = std::make_shared<std::atomic<int>>(0);
+  const int before = workbook::Tracked::live();
+  auto future = async_with_context<int>(
+      Context::background(),
+      [calls, tracked = workbook::Tracked()](const Context&) { return ++*calls; });
+  EXPECT_EQ(await_for_ever(future), 1);
+  EXPECT_TRUE(workbook::eventually([&] { return workbook::Tracked::live() == before; }))
+      << "the function has run, but what it captured is still alive: who keeps it?";
+  EXPECT_EQ(*calls, 1) << "the function must run exactly once";
+}
+
+TEST(Explored, ACancelRacesTheResultAndTheResultIsNotLost) {
+  CancelSource source = futures::with_cancel(Context::background());
+  auto future = async_with_context<int>(source.context(), [](const Context&) { return 7; });
+  const std::jthread canceller([&] { source.cancel(); });
+  auto result = futures::await(source.context(), future);
+  if (!result) result = await_for_ever(future);
+  EXPECT_EQ(result, 7) << "the function returned 7 whatever the context did";
+}
+
+TEST(Explored, AResultThatCameBeforeTheCancelBeatsIt) {
+  CancelSource source = futures::with_cancel(Context::background());
+  auto channel = futures::make_channel<Result<int>>(1);
+  const std::jthread producer([&source, &channel] {
+    channel.first.send(7);
+    source.cancel();
+  });
+  EXPECT_EQ(futures::await(source.context(), channel.second), 7)
+      << "the result was there before the context ended: whoever gives up has to look once more";
+}
+
+TEST(Explored, ACancelWakesTheWaiterThoughTheFunctionIgnoresIt) {
+  auto gate = std::make_shared<workbook::Gate>();
+  CancelSource source = futures::with_cancel(Context::background());
+  auto future = async_with_context<int>(source.context(), [gate](const Context&) {
+    gate->wait();
+    return 7;
+  });
+  const std::jthread canceller([&] { source.cancel(); });
+  EXPECT_TRUE(fails_with(futures::await(source.context(), future), Errc::cancelled));
+  gate->open();
+  EXPECT_EQ(await_for_ever(future), 7);
+}
+
+TEST(Explored, TheFunctionsContextOutlivesTheCallers) {
+  std::optional<Receiver<Result<bool>>> future;
+  {
+    const CancelSource source = futures::with_cancel(Context::background());
+    future = async_with_context<bool>(source.context(), [](const Context& ctx) {
+      wait_for_the_end(ctx);
+      return ctx.error().has_value();
+    });
+  }  // the caller's handles are gone; the function may not even have begun
+  EXPECT_EQ(await_for_ever(*future), true);
+}
+
+TEST(Explored, OfTwoAwaitsOneGetsTheResultAndOneAnError) {
+  auto future = async_with_context<int>(Context::background(), [](const Context&) { return 7; });
+  int first = 0;
+  int second = 0;
+  {
+    const std::jthread other([&] { second = await_for_ever(future).value_or(1); });
+    first = await_for_ever(future).value_or(1);
+  }
+  EXPECT_EQ(first + second, 7 + 1) << "one result and one error were due, but the awaits got "
+                                   << first << " and " << second << " (1 stands for an error)";
+}
+
+TEST(Explored, AnExceptionIsAMessageToo) {
+  auto future = async_with_context<int>(Context::background(),
+                                        [](const Context&) -> Result<int> { throw 42; });
+  EXPECT_TRUE(fails_with(await_for_ever(future), Errc::exception));
+  EXPECT_FALSE(await_for_ever(future));
+}
+
+}  // namespace

@@ -1,0 +1,125 @@
+// Task 9: small races, for the schedule explorer to try in every order.
+#pragma once
+
+#include "suite_support.hpp"
+
+namespace combinators_suite {
+
+// Under the explorer's clock a second passes only when nobody else can move: whoever waits is
+// asleep by then. In real time nothing is certain, and the caller must not rely on it.
+inline bool everybody_waits() {
+  if constexpr (workbook::flavour() != workbook::Flavour::explored) return false;
+  std::this_thread::sleep_for(2s);
+  return true;
+}
+
+TEST(Explored, TwoProducersAndAll) {
+  Inputs<int> inputs(2);
+  std::jthread one([&] { inputs.resolve(0, 10); });
+  std::jthread two([&] { inputs.resolve(1, 11); });
+  EXPECT_EQ(show(all(forever, inputs.futures)), "values 10 11");
+}
+
+TEST(Explored, TwoProducersAndWaitAll) {
+  Inputs<int> inputs(2);
+  std::jthread one([&] { inputs.resolve(0, 10); });
+  std::jthread two([&] { inputs.fail(1, Errc::not_found); });
+  EXPECT_EQ(show(wait_all(forever, inputs.futures)), "value 10, error not found");
+}
+
+TEST(Explored, ASuccessAndAFailureAndFirst) {
+  Inputs<int> inputs(2);
+  std::jthread one([&] { inputs.fail(0, Errc::not_found); });
+  std::jthread two([&] { inputs.resolve(1, 11); });
+  EXPECT_EQ(show(first(forever, inputs.futures)), "value 11");
+}
+
+TEST(Explored, TwoFailuresAndFirst) {
+  Inputs<int> inputs(2);
+  std::jthread one([&] { inputs.fail(0, Errc::not_found, "zero"); });
+  std::jthread two([&] { inputs.fail(1, Errc::not_found, "one"); });
+  const auto result = first(forever, inputs.futures);
+  ASSERT_FALSE(result.has_value());
+  EXPECT_NE(result.error().message.find("zero"), std::string::npos) << result.error().message;
+  EXPECT_NE(result.error().message.find("one"), std::string::npos) << result.error().message;
+}
+
+TEST(Explored, TheErrorThatCameFirstWins) {
+  Inputs<int> inputs(2);
+  std::atomic<bool> certain{false};
+  std::jthread producer([&] {
+    certain = everybody_waits();
+    inputs.fail(1, Errc::unavailable);
+    inputs.fail(0, Errc::not_found);
+  });
+  const auto result = show(all(forever, inputs.futures));
+  if (certain) {
+    EXPECT_EQ(result, "error unavailable")
+        << "input 1 failed first; that input 0 stands before it in the list is no reason";
+  }
+}
+
+TEST(Explored, TheSuccessThatCameFirstWins) {
+  Inputs<int> inputs(2);
+  std::atomic<bool> certain{false};
+  std::jthread producer([&] {
+    certain = everybody_waits();
+    inputs.resolve(1, 11);
+    inputs.resolve(0, 10);
+  });
+  const auto result = show(first(forever, inputs.futures));
+  if (certain) EXPECT_EQ(result, "value 11") << "input 1 succeeded first";
+}
+
+TEST(Explored, OutcomesThatCameBeforeTheCancellationCount) {
+  Inputs<int> inputs(2);
+  auto source = with_cancel(forever);
+  std::jthread producer([&] {
+    inputs.resolve(0, 10);
+    inputs.resolve(1, 11);
+    source.cancel();
+  });
+  EXPECT_EQ(show(all(source.context(), inputs.futures)), "values 10 11");
+}
+
+TEST(Explored, ASuccessThatCameBeforeTheCancellationCounts) {
+  Inputs<int> inputs(2);
+  auto source = with_cancel(forever);
+  std::jthread producer([&] {
+    inputs.resolve(1, 11);
+    source.cancel();
+  });
+  EXPECT_EQ(show(first(source.context(), inputs.futures)), "value 11");
+}
+
+TEST(Explored, WaitAllKeepsWhatCameBeforeTheCancellation) {
+  Inputs<int> inputs(2);
+  auto source = with_cancel(forever);
+  std::jthread producer([&] {
+    inputs.resolve(1, 11);
+    source.cancel();
+  });
+  EXPECT_EQ(show(wait_all(source.context(), inputs.futures)), "error cancelled, value 11");
+}
+
+TEST(Explored, AnInputMaySettleWhileAllReturns) {
+  Inputs<int> inputs(2);
+  std::jthread late([&] { inputs.resolve(0, 10); });
+  std::jthread producer([&] { inputs.fail(1, Errc::unavailable); });
+  {
+    const auto futures = inputs.futures;
+    EXPECT_EQ(show(all(forever, futures)), "error unavailable");
+  }  // the late one may be anywhere: before its callback, inside, done
+}
+
+TEST(Explored, ALoserMayAnswerWhileFirstReturns) {
+  Inputs<int> inputs(2);
+  std::jthread loser([&] {
+    const auto context = inputs.resolvers[0].context();
+    if (!context.sleep_for(1h)) inputs.fail(0, Errc::cancelled);
+  });
+  std::jthread winner([&] { inputs.resolve(1, 11); });
+  EXPECT_EQ(show(first(forever, inputs.futures)), "value 11");
+}
+
+}  // namespace combinators_suite

@@ -1,0 +1,152 @@
+// Task 9: what becomes of the inputs that were not needed, and what the waiting costs.
+#pragma once
+
+#include "suite_support.hpp"
+
+namespace combinators_suite {
+
+// A producer that gives a value after a while, unless it is asked to stop before.
+inline Future<int> slow_value(int value) {
+  return go<int>(forever, [value](const Context& context) -> Result<int> {
+    if (context.sleep_for(20ms)) return value;
+    return std::unexpected(*context.error());
+  });
+}
+
+TEST(Lifecycle, TheSiblingsOfAFailureAreCancelled) {
+  Inputs<int> inputs(3);
+  inputs.fail(1, Errc::not_found);
+  EXPECT_EQ(show(all(forever, inputs.futures)), "error not found");
+  EXPECT_TRUE(inputs.cancelled(0)) << "all() has failed, and input 0 is still being computed";
+  EXPECT_TRUE(inputs.cancelled(2)) << "all() has failed, and input 2 is still being computed";
+  EXPECT_FALSE(inputs.futures[0].settled()) << "to cancel is to ask; the producer answers";
+}
+
+TEST(Lifecycle, TheLosersOfFirstAreCancelled) {
+  Inputs<int> inputs(3);
+  std::jthread producer([&] { inputs.resolve(1, 7); });
+  EXPECT_EQ(show(first(forever, inputs.futures)), "value 7");
+  EXPECT_TRUE(inputs.cancelled(0) && inputs.cancelled(2))
+      << "the race is over, and a loser is still running";
+}
+
+TEST(Lifecycle, InputsAbandonedByTheContextAreCancelled) {
+  Inputs<int> for_all(2);
+  EXPECT_EQ(show(all(ended(), for_all.futures)), "error cancelled");
+  EXPECT_TRUE(for_all.cancelled(0) && for_all.cancelled(1));
+
+  Inputs<int> for_first(2);
+  for_first.fail(0, Errc::not_found);
+  EXPECT_EQ(show(first(ended(), for_first.futures)), "error cancelled");
+  EXPECT_TRUE(for_first.cancelled(1));
+
+  Inputs<int> for_wait_all(2);
+  for_wait_all.resolve(0, 1);
+  EXPECT_EQ(show(wait_all(ended(), for_wait_all.futures)), "value 1, error cancelled");
+  EXPECT_TRUE(for_wait_all.cancelled(1));
+}
+
+TEST(Lifecycle, ProducersOfGoHearThatTheyLost) {
+  auto heard = std::make_shared<workbook::Gate>();
+  auto started = std::make_shared<workbook::Gate>();
+  const auto loser = go<int>(forever, [=](const Context& context) -> Result<int> {
+    started->open();
+    if (!context.sleep_for(workbook::patience)) heard->open();
+    return 1;
+  });
+  started->wait();
+  const auto winner = go<int>(forever, [](const Context&) -> Result<int> { return 2; });
+  EXPECT_EQ(show(first<int>(forever, {loser, winner})), "value 2");
+  EXPECT_TRUE(heard->wait_for(10s)) << "the loser's context was never cancelled";
+}
+
+TEST(Lifecycle, AFailureIsNoReasonToCancelAnythingInFirstAndWaitAll) {
+  Inputs<int> inputs(1);
+  inputs.fail(0, Errc::not_found);
+  EXPECT_EQ(show(first<int>(forever, {inputs.futures[0], slow_value(7)})), "value 7")
+      << "the second input would have succeeded, had it not been cancelled";
+  EXPECT_EQ(show(wait_all<int>(forever, {inputs.futures[0], slow_value(7), slow_value(8)})),
+            "error not found, value 7, value 8");
+}
+
+TEST(Lifecycle, AnErrorThatTheCancellationCausesHidesNothing) {
+  // The producers answer a cancellation at once, from inside the call that cancels them.
+  Inputs<int> inputs(3);
+  const auto answer = [&](std::size_t i) {
+    return [&inputs, i] { inputs.fail(i, Errc::cancelled); };
+  };
+  const std::stop_callback first_answer(inputs.resolvers[0].context().stop_token(), answer(0));
+  const std::stop_callback last_answer(inputs.resolvers[2].context().stop_token(), answer(2));
+  inputs.fail(1, Errc::unavailable);
+  EXPECT_EQ(show(all(forever, inputs.futures)), "error unavailable")
+      << "input 1 failed; the others were cancelled because of that, and said so";
+  EXPECT_TRUE(inputs.futures[0].settled() && inputs.futures[2].settled());
+}
+
+TEST(Lifecycle, InputsMaySettleWhenNobodyWaitsAnyMore) {
+  Inputs<std::size_t> inputs(40);
+  inputs.fail(3, Errc::unavailable);
+  std::string filler(4096, 'x');
+  EXPECT_EQ(show(all(forever, inputs.futures)), "error unavailable");
+  EXPECT_EQ(show(wait_all(ended(), inputs.futures)).find("value"), std::string::npos);
+  inputs.resolve(4, 4);
+  EXPECT_EQ(show(first(forever, inputs.futures)), "value 4");
+  // Whatever the three calls left behind in the inputs runs now, long after they have returned.
+  std::jthread([&] {
+    for (std::size_t i = 0; i < 20; ++i) inputs.resolve(i, i);
+  }).join();
+  inputs.resolvers.clear();
+  EXPECT_TRUE(inputs.futures[39].settled());
+}
+
+// The most threads seen while `call` runs on inputs that stay pending until a deadline.
+template <class Call>
+std::size_t threads_during(Call call) {
+  const auto source = with_timeout(forever, 50ms);
+  std::atomic<bool> over{false};
+  std::size_t most = 0;
+  std::thread caller([&] {
+    call(source.context());
+    over = true;
+  });
+  while (!over) {
+    most = std::max(most, workbook::live_threads());
+    std::this_thread::yield();
+  }
+  caller.join();
+  return most;
+}
+
+TEST(Lifecycle, WaitingForManyInputsTakesNoThreadEach) {
+  Inputs<int> inputs(150);
+  const auto few = workbook::live_threads() + 20;  // room for a caller, a timer, a helper
+  const char* advice = "on_settled() tells you of a result without a thread that waits for it";
+  EXPECT_LE(threads_during([&](const Context& c) { all(c, inputs.futures); }), few) << advice;
+  EXPECT_LE(threads_during([&](const Context& c) { first(c, inputs.futures); }), few) << advice;
+  EXPECT_LE(threads_during([&](const Context& c) { wait_all(c, inputs.futures); }), few) << advice;
+}
+
+TEST(Lifecycle, TheThreadsOfAFinishedCallAreGone) {
+  Inputs<int> inputs(20);
+  const auto before = workbook::live_threads();
+  inputs.resolve(19, 7);
+  EXPECT_EQ(show(first(forever, inputs.futures)), "value 7");
+  EXPECT_TRUE(workbook::eventually([&] { return workbook::live_threads() <= before; }, 8s))
+      << "first() has returned, and somebody still waits for the inputs that lost";
+}
+
+TEST(Lifecycle, TenThousandInputs) {
+  const std::size_t count = workbook::rounds(10'000);
+  Inputs<int> inputs(count);
+  std::jthread producer([&] {
+    for (std::size_t i = count; i-- > 0;) inputs.resolve(i, static_cast<int>(i));
+  });
+  const auto values = all(forever, inputs.futures);
+  ASSERT_TRUE(values.has_value());
+  ASSERT_EQ(values->size(), count);
+  for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(values->at(i), static_cast<int>(i));
+  EXPECT_EQ(wait_all(forever, inputs.futures).size(), count);
+  EXPECT_TRUE(first(forever, inputs.futures).has_value());
+}
+
+}  // namespace combinators_suite
