@@ -1,9 +1,8 @@
 // main() of a test program in the explored flavour: each TEST of suite Explored runs, unchanged,
 // under many schedules. By hand it prints for a person, with a result channel it tells the grader.
-#include <gtest/gtest.h>
-
 #include <cstdio>
 #include <fstream>
+#include <gtest/gtest.h>
 
 #include "gtest/channel.hpp"
 #include "gtest/options.hpp"
@@ -44,7 +43,9 @@ class Program {
     double end = effort_seconds() + options_.seconds;
     std::size_t left = tests.size();
     for (const std::string& test : tests) {
-      Limits limits{.schedules = options_.schedules, .seed = options_.seed, .bound = options_.bound,
+      Limits limits{.schedules = options_.schedules,
+                    .seed = options_.seed,
+                    .bound = options_.bound,
                     .values = options_.values};
       limits.seconds = std::max(0.05, (end - effort_seconds()) / static_cast<double>(left--));
       if (test == canary) limits.schedules = 1;
@@ -57,8 +58,10 @@ class Program {
 
   int replay_token(const Token& token) {
     if (token.build != build_)
-      std::printf("this is another build (%s) than the one of the token (%s): the schedule may mean "
-                  "something else here\n", build_.c_str(), token.build.c_str());
+      std::printf(
+          "this is another build (%s) than the one of the token (%s): the schedule may mean "
+          "something else here\n",
+          build_.c_str(), token.build.c_str());
     report::begin({token.test});
     report::start(token.test);
     Outcome outcome;
@@ -84,7 +87,7 @@ class Program {
     outcome.token.build = build_;
     Story story;
     std::string token;
-    bool skipped = outcome.status == Status::passed && shared_memory().failure.message == std::string("skipped");
+    bool skipped = outcome.status == Status::passed && shared_memory().skipped;
     if (outcome.status == Status::failed) {
       ++failed_;
       story = tell_story(shared_memory(), test, options_.columns);
@@ -106,7 +109,8 @@ int run(const Options& options) {
     auto token = read_token(options.replay);
     GTEST_FLAG_SET(filter, token ? token->test : "");
     if (!token || selected_tests().empty()) {
-      std::fprintf(stderr, token ? "this program has no explored test %s\n" : "that is not a token\n",
+      std::fprintf(stderr,
+                   token ? "this program has no explored test %s\n" : "that is not a token\n",
                    token ? token->test.c_str() : "");
       return 2;
     }

@@ -1,14 +1,13 @@
 #include "gtest/channel.hpp"
 
-#include <fcntl.h>
-#include <linux/personality.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
+#include <linux/personality.h>
+#include <unistd.h>
 
 #include "runtime/base.hpp"
 
@@ -90,7 +89,11 @@ using Initialiser = void (*)(int, char**, char**);
 // Bytes of the well-formed UTF-8 character at the start, 0: there is none.
 std::size_t utf8_length(std::string_view text) {
   auto lead = static_cast<unsigned char>(text[0]);
-  std::size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead <= 0xdf ? 2 : lead >= 0xe0 && lead <= 0xef ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+  std::size_t length = lead < 0x80                    ? 1
+                       : lead >= 0xc2 && lead <= 0xdf ? 2
+                       : lead >= 0xe0 && lead <= 0xef ? 3
+                       : lead >= 0xf0 && lead <= 0xf4 ? 4
+                                                      : 0;
   if (!length || length > text.size()) return 0;
   for (std::size_t i = 1; i < length; ++i)
     if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;

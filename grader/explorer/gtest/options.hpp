@@ -19,7 +19,8 @@ struct Options {
   int columns = 80;             // --story_columns
 };
 
-inline constexpr const char* usage_text = R"(Options of an explored test program, besides GoogleTest's:
+inline constexpr const char* usage_text =
+    R"(Options of an explored test program, besides GoogleTest's:
   --explore_seconds=F    time for all tests together (4)
   --explore_schedules=N  at most so many schedules for each test
   --explore_seed=N       of the random schedules (1)

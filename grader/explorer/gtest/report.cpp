@@ -59,19 +59,32 @@ void to_grader(const std::string& test, const Outcome& outcome, bool skipped, co
                                                                            : "passed";
   if (outcome.status == Status::failed) {
     Failed failed = failed_assertion(shared->failure, story);
-    channel::send(Message("failure").text("test", test).text("file", failed.file)
-                      .number("line", failed.line).text("message", failed.message));
-    channel::send(Message("story").text("test", test).text("kind", story.kind)
-                      .text("headline", story.headline).text("lanes", story.lanes)
-                      .text("token", token).number("step_count", story.step_count));
+    channel::send(Message("failure")
+                      .text("test", test)
+                      .text("file", failed.file)
+                      .number("line", failed.line)
+                      .text("message", failed.message));
+    channel::send(Message("story")
+                      .text("test", test)
+                      .text("kind", story.kind)
+                      .text("headline", story.headline)
+                      .text("lanes", story.lanes)
+                      .text("token", token)
+                      .number("step_count", story.step_count));
   }
   std::string verdict = outcome.status == Status::cannot_explore
-                            ? "cannot be explored: " + outcome.problem : outcome.verdict;
-  channel::send(Message("explored").text("test", test).text("verdict", verdict)
+                            ? "cannot be explored: " + outcome.problem
+                            : outcome.verdict;
+  channel::send(Message("explored")
+                    .text("test", test)
+                    .text("verdict", verdict)
                     .number("schedules", static_cast<double>(outcome.schedules))
-                    .number("bound", outcome.bound).flag("exhausted", outcome.exhausted)
+                    .number("bound", outcome.bound)
+                    .flag("exhausted", outcome.exhausted)
                     .number("seconds", outcome.seconds));
-  channel::send(Message("end").text("test", test).text("status", status)
+  channel::send(Message("end")
+                    .text("test", test)
+                    .text("status", status)
                     .number("ms", outcome.seconds * 1000));
 }
 
@@ -81,13 +94,16 @@ void to_person(const std::string& test, const Outcome& outcome, bool skipped, co
   if (skipped) {
     std::printf("[ SKIPPED ] %s\n", test.c_str());
   } else if (outcome.status == Status::cannot_explore) {
-    std::printf("[ SKIPPED ] %s\n  it cannot be explored: %s\n", test.c_str(), outcome.problem.c_str());
+    std::printf("[ SKIPPED ] %s\n  it cannot be explored: %s\n", test.c_str(),
+                outcome.problem.c_str());
   } else if (outcome.status == Status::passed) {
-    std::printf("[      OK ] %s\n  %s, %llu in %.2f s (%.0f/s)\n", test.c_str(), outcome.verdict.c_str(),
-                static_cast<unsigned long long>(outcome.schedules), outcome.seconds, rate);
+    std::printf("[      OK ] %s\n  %s, %llu in %.2f s (%.0f/s)\n", test.c_str(),
+                outcome.verdict.c_str(), static_cast<unsigned long long>(outcome.schedules),
+                outcome.seconds, rate);
   } else {
     std::printf("[  FAILED ] %s\n  schedule %llu, after %.3f s\n\n%s\n", test.c_str(),
-                static_cast<unsigned long long>(outcome.schedules), outcome.seconds, story.lanes.c_str());
+                static_cast<unsigned long long>(outcome.schedules), outcome.seconds,
+                story.lanes.c_str());
     if (!outcome.reproduced) std::printf("(replaying it did not fail in the same way)\n");
     std::printf("replay with --replay='%s'\n\n", token.c_str());
   }

@@ -1,9 +1,7 @@
 #include "gtest/test_runs.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
-#include <cstring>
+#include <gtest/gtest.h>
 
 #include "gtest/channel.hpp"
 #include "runtime/schedule.hpp"
@@ -30,7 +28,7 @@ class Listener : public testing::EmptyTestEventListener {
     std::string trouble = trouble_after_test();
     if (!trouble.empty()) report_escaped_exception(trouble.c_str());
     end_schedule();
-    if (test.result()->Skipped()) std::strcpy(shared->failure.message, "skipped");
+    shared->skipped = test.result()->Skipped();
   }
 };
 
@@ -41,7 +39,8 @@ std::string full_name(const testing::TestInfo& test) {
 // GoogleTest's filter: positive patterns, then negative ones after a dash.
 bool matches(const char* pattern, const char* end, const char* name) {
   if (pattern == end) return *name == '\0';
-  if (*pattern == '*') return matches(pattern + 1, end, name) || (*name && matches(pattern, end, name + 1));
+  if (*pattern == '*')
+    return matches(pattern + 1, end, name) || (*name && matches(pattern, end, name + 1));
   return *name && (*pattern == '?' || *pattern == *name) && matches(pattern + 1, end, name + 1);
 }
 
@@ -73,7 +72,8 @@ std::vector<std::string> selected_tests() {
     if (suite_name != "Explored" && !suite_name.starts_with("Explored/")) continue;
     for (int j = 0; j < suite.total_test_count(); ++j) {
       std::string name = full_name(*suite.GetTestInfo(j));
-      if (selected(filter, name) && name.find(".DISABLED_") == std::string::npos) names.push_back(name);
+      if (selected(filter, name) && name.find(".DISABLED_") == std::string::npos)
+        names.push_back(name);
     }
   }
   return names;
@@ -83,7 +83,7 @@ RunOnce run_of(const std::string& test) {
   return [test](std::uint64_t seed) {
     next_seed = seed;
     if (GTEST_FLAG_GET(filter) != test) GTEST_FLAG_SET(filter, test);
-    static_cast<void>(RUN_ALL_TESTS());
+    [[maybe_unused]] int status = RUN_ALL_TESTS();
   };
 }
 

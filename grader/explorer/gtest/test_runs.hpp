@@ -18,9 +18,6 @@ RunOnce run_of(const std::string& test);
 // Listens to GoogleTest instead of its printer. Call once, after InitGoogleTest.
 void install_listener();
 
-// The last run ended in GTEST_SKIP().
-bool was_skipped(const std::string& test);
-
 // What the workbook's own runtime noticed: an exception that left a spawned function, else empty.
 std::string trouble_after_test();
 

@@ -18,7 +18,9 @@ namespace {
 enum Order { relaxed, consume, acquire_order, release_order, acq_rel, seq_cst };
 
 Order order_of(int order) { return static_cast<Order>(order & 0xff); }
-bool acquires(Order o) { return o == consume || o == acquire_order || o == acq_rel || o == seq_cst; }
+bool acquires(Order o) {
+  return o == consume || o == acquire_order || o == acq_rel || o == seq_cst;
+}
 bool releases(Order o) { return o == release_order || o == acq_rel || o == seq_cst; }
 
 constexpr int longest_stale_run = 3;  // a store becomes visible in finite time
@@ -111,7 +113,8 @@ T load(const volatile T* address, int order_code, Address pc) {
     std::uint8_t& run = history.stale_run[self->id];
     std::uint32_t span = latest ? latest - oldest_readable(object, order) : 0;
     if (span && run < longest_stale_run)
-      back = static_cast<std::uint32_t>(choose(Choice::stale_read, static_cast<int>(span) + 1, runtime.rate_stale));
+      back = static_cast<std::uint32_t>(
+          choose(Choice::stale_read, static_cast<int>(span) + 1, runtime.rate_stale));
     run = static_cast<std::uint8_t>(back ? run + 1 : 0);
     StoreRecord& store = history.at(latest - back);
     see(store);
@@ -126,8 +129,10 @@ T load(const volatile T* address, int order_code, Address pc) {
     self->acquire_fence.join(*learned);
   if (order == seq_cst) pass_sc_operation();
   note_idle(pc, address_of(address) * 31 + bits_of(value));
-  trace(Op::load, {.object = const_cast<const T*>(address), .value = shown(value),
-                   .size = sizeof(T), .flags = stale ? flag_stale : 0});
+  trace(Op::load, {.object = const_cast<const T*>(address),
+                   .value = shown(value),
+                   .size = sizeof(T),
+                   .flags = stale ? flag_stale : 0});
   return value;
 }
 
@@ -151,8 +156,10 @@ void store(volatile T* address, T value, int order_code, Address pc) {
   object.release.assign(carried_by(order));  // a plain store ends a release sequence
   *address = value;
   push(object, bits_of(value), object.release, order);
-  if (order == seq_cst) pass_sc_operation();
-  else if (releases(order)) tick(self);
+  if (order == seq_cst)
+    pass_sc_operation();
+  else if (releases(order))
+    tick(self);
   trace(Op::store, {.object = const_cast<T*>(address), .value = shown(value), .size = sizeof(T)});
 }
 
@@ -163,8 +170,10 @@ void write_after_read(Object& object, volatile T* address, T value, Order order)
   object.release.join(carried_by(order));
   *address = value;
   push(object, bits_of(value), object.release, order);
-  if (order == seq_cst) pass_sc_operation();
-  else if (releases(order)) tick(self);
+  if (order == seq_cst)
+    pass_sc_operation();
+  else if (releases(order))
+    tick(self);
 }
 
 void read_latest(Object& object, Order order) {
@@ -193,7 +202,8 @@ T read_modify_write(volatile T* address, int order_code, Address pc, Change chan
   read_latest(object, order);
   if (old == value) note_idle(pc, address_of(address) * 31 + bits_of(value));
   write_after_read(object, address, value, order);
-  trace(Op::exchange, {.object = const_cast<T*>(address), .value = shown(value), .size = sizeof(T)});
+  trace(Op::exchange,
+        {.object = const_cast<T*>(address), .value = shown(value), .size = sizeof(T)});
   return old;
 }
 
@@ -209,7 +219,8 @@ bool compare_exchange(volatile T* address, T* expected, T value, int order_code,
     *expected = old;
     return false;
   }
-  Object& object = schedule_point(Op::compare_exchange, const_cast<T*>(address), ObjectKind::atomic);
+  Object& object =
+      schedule_point(Op::compare_exchange, const_cast<T*>(address), ObjectKind::atomic);
   synchronise_history(object, address);
   T old = *address;
   bool equal = old == *expected;
@@ -229,7 +240,8 @@ bool compare_exchange(volatile T* address, T* expected, T value, int order_code,
     }
     note_idle(pc, address_of(address) * 31 + bits_of(old));
   }
-  trace(Op::compare_exchange, {.object = const_cast<T*>(address), .value = shown(done ? value : old),
+  trace(Op::compare_exchange, {.object = const_cast<T*>(address),
+                               .value = shown(done ? value : old),
                                .size = sizeof(T),
                                .flags = (done ? 0 : flag_failed) | (spurious ? flag_spurious : 0)});
   return done;
@@ -265,39 +277,41 @@ using a32 = std::uint32_t;
 using a64 = std::uint64_t;
 __extension__ using a128 = unsigned __int128;
 
-#define EXPLORER_RMW(BITS, NAME, EXPRESSION)                                              \
+#define EXPLORER_RMW(BITS, NAME, EXPRESSION)                                                    \
   EXPLORER_EXPORT a##BITS __tsan_atomic##BITS##_##NAME(volatile a##BITS* a, a##BITS v, int o) { \
-    return read_modify_write(a, o, EXPLORER_CALLER,                                       \
-                             [=]([[maybe_unused]] a##BITS old) { return static_cast<a##BITS>(EXPRESSION); }); \
+    return read_modify_write(a, o, EXPLORER_CALLER, [=]([[maybe_unused]] a##BITS old) {         \
+      return static_cast<a##BITS>(EXPRESSION);                                                  \
+    });                                                                                         \
   }
 
-#define EXPLORER_ATOMICS(BITS)                                                                  \
-  EXPLORER_EXPORT a##BITS __tsan_atomic##BITS##_load(const volatile a##BITS* a, int o) {        \
-    return load(a, o, EXPLORER_CALLER);                                                         \
-  }                                                                                             \
-  EXPLORER_EXPORT void __tsan_atomic##BITS##_store(volatile a##BITS* a, a##BITS v, int o) {     \
-    store(a, v, o, EXPLORER_CALLER);                                                            \
-  }                                                                                             \
-  EXPLORER_RMW(BITS, exchange, v)                                                               \
-  EXPLORER_RMW(BITS, fetch_add, old + v)                                                        \
-  EXPLORER_RMW(BITS, fetch_sub, old - v)                                                        \
-  EXPLORER_RMW(BITS, fetch_and, old & v)                                                        \
-  EXPLORER_RMW(BITS, fetch_or, old | v)                                                         \
-  EXPLORER_RMW(BITS, fetch_xor, old ^ v)                                                        \
-  EXPLORER_RMW(BITS, fetch_nand, ~(old & v))                                                    \
-  EXPLORER_EXPORT int __tsan_atomic##BITS##_compare_exchange_strong(                            \
-      volatile a##BITS* a, a##BITS* e, a##BITS v, int o, int f) {                               \
-    return compare_exchange(a, e, v, o, f, false, EXPLORER_CALLER);                             \
-  }                                                                                             \
-  EXPLORER_EXPORT int __tsan_atomic##BITS##_compare_exchange_weak(                              \
-      volatile a##BITS* a, a##BITS* e, a##BITS v, int o, int f) {                               \
-    return compare_exchange(a, e, v, o, f, true, EXPLORER_CALLER);                              \
-  }                                                                                             \
-  EXPLORER_EXPORT a##BITS __tsan_atomic##BITS##_compare_exchange_val(                           \
-      volatile a##BITS* a, a##BITS e, a##BITS v, int o, int f) {                                \
-    a##BITS found = e; /* Clang lowers the weak form to this too, so it can't fail for no reason */ \
-    compare_exchange(a, &found, v, o, f, false, EXPLORER_CALLER);                               \
-    return found;                                                                               \
+#define EXPLORER_ATOMICS(BITS)                                                                     \
+  EXPLORER_EXPORT a##BITS __tsan_atomic##BITS##_load(const volatile a##BITS* a, int o) {           \
+    return load(a, o, EXPLORER_CALLER);                                                            \
+  }                                                                                                \
+  EXPLORER_EXPORT void __tsan_atomic##BITS##_store(volatile a##BITS* a, a##BITS v, int o) {        \
+    store(a, v, o, EXPLORER_CALLER);                                                               \
+  }                                                                                                \
+  EXPLORER_RMW(BITS, exchange, v)                                                                  \
+  EXPLORER_RMW(BITS, fetch_add, old + v)                                                           \
+  EXPLORER_RMW(BITS, fetch_sub, old - v)                                                           \
+  EXPLORER_RMW(BITS, fetch_and, old& v)                                                            \
+  EXPLORER_RMW(BITS, fetch_or, old | v)                                                            \
+  EXPLORER_RMW(BITS, fetch_xor, old ^ v)                                                           \
+  EXPLORER_RMW(BITS, fetch_nand, ~(old & v))                                                       \
+  EXPLORER_EXPORT int __tsan_atomic##BITS##_compare_exchange_strong(                               \
+      volatile a##BITS* a, a##BITS* e, a##BITS v, int o, int f) {                                  \
+    return compare_exchange(a, e, v, o, f, false, EXPLORER_CALLER);                                \
+  }                                                                                                \
+  EXPLORER_EXPORT int __tsan_atomic##BITS##_compare_exchange_weak(volatile a##BITS* a, a##BITS* e, \
+                                                                  a##BITS v, int o, int f) {       \
+    return compare_exchange(a, e, v, o, f, true, EXPLORER_CALLER);                                 \
+  }                                                                                                \
+  EXPLORER_EXPORT a##BITS __tsan_atomic##BITS##_compare_exchange_val(                              \
+      volatile a##BITS* a, a##BITS e, a##BITS v, int o, int f) {                                   \
+    a##BITS found =                                                                                \
+        e; /* Clang lowers the weak form to this too, so it can't fail for no reason */            \
+    compare_exchange(a, &found, v, o, f, false, EXPLORER_CALLER);                                  \
+    return found;                                                                                  \
   }
 
 EXPLORER_ATOMICS(8)

@@ -6,10 +6,9 @@
 // in tests/ checks the object files for that.
 #pragma once
 
-#include <sys/syscall.h>
-
 #include <cstddef>
 #include <cstdint>
+#include <sys/syscall.h>
 
 // A function of libc, libstdc++ or libtsan that this runtime answers in its place.
 #define EXPLORER_EXPORT extern "C" __attribute__((visibility("default")))
@@ -59,18 +58,18 @@ void* find_real(const char* name, const char* version = nullptr);
 }  // namespace explorer
 
 // The libc function that an interposed one stands in front of.
-#define EXPLORER_REAL(function)                                                              \
-  ([] {                                                                                      \
-    static decltype(&::function) real;                                                       \
+#define EXPLORER_REAL(function)                                                                  \
+  ([] {                                                                                          \
+    static decltype(&::function) real;                                                           \
     if (!real) real = reinterpret_cast<decltype(&::function)>(::explorer::find_real(#function)); \
-    return real;                                                                             \
+    return real;                                                                                 \
   }())
 
 // The same for the functions glibc keeps two versions of; dlsym alone may hand out the old one.
-#define EXPLORER_REAL_VERSION(function, version)                                             \
-  ([] {                                                                                      \
-    static decltype(&::function) real;                                                       \
-    if (!real)                                                                               \
+#define EXPLORER_REAL_VERSION(function, version)                                                 \
+  ([] {                                                                                          \
+    static decltype(&::function) real;                                                           \
+    if (!real)                                                                                   \
       real = reinterpret_cast<decltype(&::function)>(::explorer::find_real(#function, version)); \
-    return real;                                                                             \
+    return real;                                                                                 \
   }())

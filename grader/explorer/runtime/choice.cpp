@@ -38,14 +38,17 @@ void record_choice(const Thread& thread, Choice kind, int value) {
 
 int search_branch(int options) {
   int at = runtime.search_depth++;
-  if (at >= max_search_depth) cannot_explore("the test is too long to search: more than %d choices", max_search_depth);
+  if (at >= max_search_depth)
+    cannot_explore("the test is too long to search: more than %d choices", max_search_depth);
   const Thread& thread = *runtime.current;
-  std::uint32_t fingerprint = thread.operations * 2654435761u + static_cast<std::uint32_t>(thread.id) * 97u +
+  std::uint32_t fingerprint = thread.operations * 2654435761u +
+                              static_cast<std::uint32_t>(thread.id) * 97u +
                               static_cast<std::uint32_t>(thread.op);
   SearchNode& node = shared->path[at];
   if (at < shared->path_size) {
     if (node.options != options || node.fingerprint != fingerprint)
-      fail(FailureKind::nondeterminism, "choice %d had %u options and now has %d", at, node.options, options);
+      fail(FailureKind::nondeterminism, "choice %d had %u options and now has %d", at, node.options,
+           options);
   } else {
     node = SearchNode{0, static_cast<std::uint16_t>(options), fingerprint};
     shared->path_size = at + 1;

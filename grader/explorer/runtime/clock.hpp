@@ -1,4 +1,5 @@
-// Virtual time: it moves only when every thread waits, so deadlines cost nothing and repeat exactly.
+// Virtual time: it moves only when every thread waits, so deadlines cost nothing and repeat
+// exactly.
 #pragma once
 
 #include <time.h>

@@ -20,7 +20,8 @@ int wait(pthread_cond_t* condition, pthread_mutex_t* mutex, Nanoseconds deadline
     shared->failure.object = object.id;
     fail(FailureKind::misuse, "it waits on a condition variable without holding the mutex");
   }
-  trace(Op::wait, {.object = condition, .value = static_cast<std::int64_t>(deadline),
+  trace(Op::wait, {.object = condition,
+                   .value = static_cast<std::int64_t>(deadline),
                    .flags = flag_slept | (deadline != never ? flag_timed : 0)});
   int recursion = drop_mutex(mutex);
   bool spurious = choose(Choice::spurious, 2, runtime.rate_spurious);

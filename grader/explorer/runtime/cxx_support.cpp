@@ -58,7 +58,7 @@ EXPLORER_EXPORT void _ZNSt15__exception_ptr13exception_ptr10_M_releaseEv(void** 
   real(pointer);
 }
 
-#define EXPLORER_DELETE(...) \
+#define EXPLORER_DELETE(...)                                                           \
   void operator delete __VA_ARGS__ noexcept { free_memory(pointer, EXPLORER_CALLER); } \
   void operator delete[] __VA_ARGS__ noexcept { free_memory(pointer, EXPLORER_CALLER); }
 

@@ -23,7 +23,8 @@ long wait(int* word, int expected, Nanoseconds deadline, Address caller) {
     errno = EAGAIN;
     return -1;
   }
-  trace(Op::futex_wait, {.object = word, .value = expected,
+  trace(Op::futex_wait, {.object = word,
+                         .value = expected,
                          .flags = flag_slept | (deadline != never ? flag_timed : 0)});
   if (deadline <= runtime.now) {
     errno = ETIMEDOUT;
@@ -71,8 +72,8 @@ EXPLORER_EXPORT long syscall(long number, ...) noexcept {
       Nanoseconds deadline = never;
       if (auto* time = reinterpret_cast<const timespec*>(a[3])) {
         clockid_t clock = a[1] & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
-        deadline = command == FUTEX_WAIT ? runtime.now + to_nanoseconds(*time)
-                                         : deadline_on(clock, *time);
+        deadline =
+            command == FUTEX_WAIT ? runtime.now + to_nanoseconds(*time) : deadline_on(clock, *time);
       }
       return wait(word, static_cast<int>(a[2]), deadline, caller);
     }

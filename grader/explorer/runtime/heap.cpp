@@ -39,7 +39,7 @@ struct alignas(alignment) Header {
 };
 
 struct Region {
-  Address start;      // of this schedule's blocks; older ones that are still alive lie before
+  Address start;  // of this schedule's blocks; older ones that are still alive lie before
   Address next;
   Address committed;  // memory up to here is usable
 };
@@ -49,8 +49,9 @@ Region regions[max_threads];
 
 void reserve() {
   std::size_t total = region_size * max_threads;
-  long got = raw_syscall(SYS_mmap, static_cast<long>(wanted_base), static_cast<long>(total), PROT_NONE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+  long got =
+      raw_syscall(SYS_mmap, static_cast<long>(wanted_base), static_cast<long>(total), PROT_NONE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
   if (got < 0 && got > -4096)
     got = raw_syscall(SYS_mmap, 0, static_cast<long>(total), PROT_NONE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -63,7 +64,8 @@ void reserve() {
 }
 
 bool is_ours(const void* pointer) {
-  return base && address_of(pointer) >= base && address_of(pointer) < base + region_size * max_threads;
+  return base && address_of(pointer) >= base &&
+         address_of(pointer) < base + region_size * max_threads;
 }
 
 Header& header_of(const void* pointer) {
@@ -74,7 +76,8 @@ std::size_t round_up(std::size_t value, std::size_t to) { return (value + to - 1
 
 bool commit(Region& region, Address end) {
   while (region.committed < end) {
-    if (raw_syscall(SYS_mprotect, static_cast<long>(region.committed), chunk, PROT_READ | PROT_WRITE) < 0)
+    if (raw_syscall(SYS_mprotect, static_cast<long>(region.committed), chunk,
+                    PROT_READ | PROT_WRITE) < 0)
       return false;
     region.committed += chunk;
   }
@@ -91,8 +94,8 @@ void* take(std::size_t size, std::size_t align) {
   if (end > limit || !commit(region, end)) return nullptr;
   if (std::size_t gap = block - sizeof(Header) - region.next)
     *reinterpret_cast<Header*>(region.next) = Header{static_cast<std::uint32_t>(gap), 0, filler, 0};
-  header_of(reinterpret_cast<void*>(block)) =
-      Header{static_cast<std::uint32_t>(span), static_cast<std::uint32_t>(size), live, runtime.generation};
+  header_of(reinterpret_cast<void*>(block)) = Header{
+      static_cast<std::uint32_t>(span), static_cast<std::uint32_t>(size), live, runtime.generation};
   region.next = end;
   return reinterpret_cast<void*>(block);
 }
@@ -134,14 +137,16 @@ void begin_heap() {
     Region& region = regions[i];
     Address keep = region.start;
     for (Address at = region.start; at < region.next; at += reinterpret_cast<Header*>(at)->span)
-      if (reinterpret_cast<Header*>(at)->state == live) keep = at + reinterpret_cast<Header*>(at)->span;
+      if (reinterpret_cast<Header*>(at)->state == live)
+        keep = at + reinterpret_cast<Header*>(at)->span;
     region.start = region.next = keep;
   }
 }
 
 bool heap_has_room() {
   for (int i = 0; i < max_threads; ++i)
-    if (regions[i].start > base + static_cast<Address>(i) * region_size + region_size / 2) return false;
+    if (regions[i].start > base + static_cast<Address>(i) * region_size + region_size / 2)
+      return false;
   return true;
 }
 
@@ -150,7 +155,9 @@ Address identity_of(Address address) {
   const Region& region = regions[(address - base) / region_size];
   // Blocks from before count from the beginning, the schedule's own from where it started.
   constexpr Address own = Address{1} << 56;
-  return address < region.start ? address : own + (address - base) / region_size * region_size + (address - region.start);
+  return address < region.start
+             ? address
+             : own + (address - base) / region_size * region_size + (address - region.start);
 }
 
 // `pc` of a delete or free; only the program's own calls are compared with earlier accesses, the

@@ -28,16 +28,16 @@ using namespace explorer;
 
 #define EXPLORER_ACCESS(NAME, SIZE, FLAGS) \
   EXPLORER_EXPORT void __tsan_##NAME(void* a) { access(a, SIZE, FLAGS, EXPLORER_CALLER); }
-#define EXPLORER_ACCESSES(SIZE)                              \
-  EXPLORER_ACCESS(read##SIZE, SIZE, 0)                       \
-  EXPLORER_ACCESS(write##SIZE, SIZE, access_write)           \
-  EXPLORER_ACCESS(unaligned_read##SIZE, SIZE, 0)             \
-  EXPLORER_ACCESS(unaligned_write##SIZE, SIZE, access_write) \
-  EXPLORER_ACCESS(volatile_read##SIZE, SIZE, 0)              \
-  EXPLORER_ACCESS(volatile_write##SIZE, SIZE, access_write)  \
-  EXPLORER_ACCESS(unaligned_volatile_read##SIZE, SIZE, 0)    \
+#define EXPLORER_ACCESSES(SIZE)                                       \
+  EXPLORER_ACCESS(read##SIZE, SIZE, 0)                                \
+  EXPLORER_ACCESS(write##SIZE, SIZE, access_write)                    \
+  EXPLORER_ACCESS(unaligned_read##SIZE, SIZE, 0)                      \
+  EXPLORER_ACCESS(unaligned_write##SIZE, SIZE, access_write)          \
+  EXPLORER_ACCESS(volatile_read##SIZE, SIZE, 0)                       \
+  EXPLORER_ACCESS(volatile_write##SIZE, SIZE, access_write)           \
+  EXPLORER_ACCESS(unaligned_volatile_read##SIZE, SIZE, 0)             \
   EXPLORER_ACCESS(unaligned_volatile_write##SIZE, SIZE, access_write) \
-  EXPLORER_ACCESS(read_write##SIZE, SIZE, access_write)      \
+  EXPLORER_ACCESS(read_write##SIZE, SIZE, access_write)               \
   EXPLORER_ACCESS(unaligned_read_write##SIZE, SIZE, access_write)
 
 EXPLORER_ACCESSES(1)
@@ -98,7 +98,8 @@ EXPLORER_EXPORT void* __tsan_memset(void* to, int value, std::size_t n) {
   return to;
 }
 
-EXPLORER_EXPORT void* memcpy(void* __restrict to, const void* __restrict from, std::size_t n) noexcept {
+EXPLORER_EXPORT void* memcpy(void* __restrict to, const void* __restrict from,
+                             std::size_t n) noexcept {
   Address pc = EXPLORER_CALLER;
   range_access(from, n, 0, pc);
   range_access(to, n, access_write, pc);

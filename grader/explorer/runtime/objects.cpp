@@ -21,7 +21,8 @@ std::uint32_t slot_of(const void* address) {
 Address* find_shared(Address identity) {
   std::uint32_t h = slot_of(reinterpret_cast<void*>(identity));
   for (int i = 0; i < shared_object_slots; ++i) {
-    Address& entry = shared->shared_objects[(h + static_cast<std::uint32_t>(i)) % shared_object_slots];
+    Address& entry =
+        shared->shared_objects[(h + static_cast<std::uint32_t>(i)) % shared_object_slots];
     if (!entry || entry == identity) return &entry;
   }
   return nullptr;
@@ -82,7 +83,9 @@ Object& object_at(const void* address, ObjectKind kind) {
     }
     if (object.address == tombstone && !free_slot) free_slot = &object;
   }
-  if (!free_slot) cannot_explore("the test uses more than %d mutexes, condition variables and atomics at a time", table_size);
+  if (!free_slot)
+    cannot_explore("the test uses more than %d mutexes, condition variables and atomics at a time",
+                   table_size);
   initialise(*free_slot, address, kind);
   return *free_slot;
 }
@@ -138,7 +141,8 @@ void report_objects() {
       shared->objects[i] = ObjectReport{0, ObjectKind::unknown, -1};
       continue;
     }
-    shared->objects[i] = ObjectReport{object.address, object.kind, static_cast<std::int16_t>(object.owner)};
+    shared->objects[i] =
+        ObjectReport{object.address, object.kind, static_cast<std::int16_t>(object.owner)};
   }
 }
 

@@ -28,11 +28,11 @@ struct Object {
   std::uint32_t generation;
   std::uint16_t id;
   ObjectKind kind;
-  bool shared;          // more than one thread uses it: its operations are scheduling points
-  std::int8_t user;     // the first thread that used it
-  int owner;            // thread that holds it, -1: nobody
-  int count;            // recursion of a mutex, value of a semaphore, state of a once
-  int readers;          // of an rwlock
+  bool shared;                 // more than one thread uses it: its operations are scheduling points
+  std::int8_t user;            // the first thread that used it
+  int owner;                   // thread that holds it, -1: nobody
+  int count;                   // recursion of a mutex, value of a semaphore, state of a once
+  int readers;                 // of an rwlock
   std::uint32_t readers_held;  // which threads
   VectorClock release;         // what the next owner or reader learns
   VectorClock reader_release;  // what readers leave for the next writer

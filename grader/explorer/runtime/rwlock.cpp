@@ -73,12 +73,14 @@ EXPLORER_EXPORT int pthread_rwlock_trywrlock(pthread_rwlock_t* lock) noexcept {
   return take(lock, Mode::write, never, true, EXPLORER_CALLER);
 }
 
-EXPLORER_EXPORT int pthread_rwlock_timedrdlock(pthread_rwlock_t* lock, const timespec* time) noexcept {
+EXPLORER_EXPORT int pthread_rwlock_timedrdlock(pthread_rwlock_t* lock,
+                                               const timespec* time) noexcept {
   if (!active()) return EXPLORER_REAL(pthread_rwlock_timedrdlock)(lock, time);
   return take(lock, Mode::read, deadline_on(CLOCK_REALTIME, *time), false, EXPLORER_CALLER);
 }
 
-EXPLORER_EXPORT int pthread_rwlock_timedwrlock(pthread_rwlock_t* lock, const timespec* time) noexcept {
+EXPLORER_EXPORT int pthread_rwlock_timedwrlock(pthread_rwlock_t* lock,
+                                               const timespec* time) noexcept {
   if (!active()) return EXPLORER_REAL(pthread_rwlock_timedwrlock)(lock, time);
   return take(lock, Mode::write, deadline_on(CLOCK_REALTIME, *time), false, EXPLORER_CALLER);
 }
@@ -110,8 +112,9 @@ EXPLORER_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t* lock) noexcept {
     tick(self);
   } else {
     shared->failure.object = object.id;
-    fail(FailureKind::misuse, object.owner < 0 ? "it unlocks a shared mutex that nobody holds"
-                                               : "it unlocks a shared mutex that another thread holds");
+    fail(FailureKind::misuse, object.owner < 0
+                                  ? "it unlocks a shared mutex that nobody holds"
+                                  : "it unlocks a shared mutex that another thread holds");
   }
   wake_all(WaitFor::rwlock, lock);
   trace(Op::rw_unlock, {.object = lock});

@@ -66,7 +66,8 @@ void report_check_failed(const char* file, int line, const char* message) {
   if (!runtime.on) return;
   Failure& failure = shared->failure;
   std::size_t length = 0;
-  for (; file && file[length] && length + 1 < sizeof failure.file; ++length) failure.file[length] = file[length];
+  for (; file && file[length] && length + 1 < sizeof failure.file; ++length)
+    failure.file[length] = file[length];
   failure.file[length] = '\0';
   failure.line = line;
   self = runtime.current;

@@ -10,11 +10,13 @@ namespace explorer {
 namespace {
 
 constexpr std::uint64_t give_up_after = 5;  // times the length from which on turns are fair
-constexpr std::uint64_t fair_run = 300;  // operations in a row while others could run
+constexpr std::uint64_t fair_run = 300;     // operations in a row while others could run
 constexpr int patience_before_time_passes = 4;
 constexpr std::uint64_t idle_rounds_of_a_livelock = 20000;
 constexpr Nanoseconds longest_tick = 10'000'000;
 constexpr Nanoseconds longest_afterlife = 3600ull * 1'000'000'000;
+constexpr std::uint64_t most_timers_after_body = 1000;
+constexpr std::uint32_t restless_run = 4000;  // operations without ever waiting: it polls
 
 void sleep_until_turn(Thread& thread) {
   while (!__atomic_load_n(&thread.go, __ATOMIC_ACQUIRE))
@@ -48,27 +50,11 @@ bool advance_to_next_timer() {
       next = threads[i].deadline;
   if (next == never) return false;
   if (next > runtime.now) runtime.now = next;
-  if (runtime.body_over && runtime.now > runtime.body_over_at + longest_afterlife)
+  if (runtime.body_over && ++runtime.timers_after_body > most_timers_after_body &&
+      runtime.now > runtime.body_over_at + longest_afterlife)
     fail(FailureKind::left_behind, "it is still running an hour (of virtual time) later");
   fire_timers();
   return true;
-}
-
-// Every thread that could run only looks and yields: time passes for them.
-void pass_time(Thread& current) {
-  if (++current.patience <= patience_before_time_passes) return;
-  for (int i = 0; i < runtime.thread_count; ++i)
-    if (threads[i].state == ThreadState::runnable && &threads[i] != &current &&
-        threads[i].patience <= patience_before_time_passes)
-      return;
-  ++runtime.idle_rounds;
-  if (advance_to_next_timer()) return;
-  int doublings = static_cast<int>(runtime.idle_rounds / 4);
-  Nanoseconds step = doublings < 14 ? 1000ull << doublings : longest_tick;
-  runtime.now += step;
-  if (runtime.idle_rounds > idle_rounds_of_a_livelock)
-    fail(FailureKind::livelock, "nothing has changed in its last %llu looks",
-         static_cast<unsigned long long>(idle_rounds_of_a_livelock));
 }
 
 // It is runnable, but its next step is to take a lock that another thread holds.
@@ -78,12 +64,36 @@ bool would_block(const Thread& thread) {
          lock->owner >= 0 && lock->owner != thread.id;
 }
 
+// It does not block, but what it does amounts to waiting.
+bool only_waits(const Thread& thread) {
+  return thread.patience > patience_before_time_passes || thread.restless > restless_run;
+}
+
+// Every thread that could run only looks and yields: time passes for them.
+void pass_time(Thread& current) {
+  if (!only_waits(current)) return;
+  for (int i = 0; i < runtime.thread_count; ++i)
+    if (threads[i].state == ThreadState::runnable && &threads[i] != &current &&
+        !only_waits(threads[i]) && !would_block(threads[i]))
+      return;
+  if (advance_to_next_timer()) return;
+  if (current.patience <= patience_before_time_passes) return;  // it may be working, after all
+  ++runtime.idle_rounds;
+  int doublings = static_cast<int>(runtime.idle_rounds / 4);
+  Nanoseconds step = doublings < 14 ? 1000ull << doublings : longest_tick;
+  runtime.now += step;
+  if (runtime.idle_rounds > idle_rounds_of_a_livelock)
+    fail(FailureKind::livelock, "nothing has changed in its last %llu looks",
+         static_cast<unsigned long long>(idle_rounds_of_a_livelock));
+}
+
 int collect(Thread** out) {
   int count = 0;
   for (int i = 0; i < runtime.thread_count; ++i) {
     Thread& thread = threads[i];
-    if (thread.state == ThreadState::runnable ? !would_block(thread)
-                                              : thread.state == ThreadState::blocked && thread.impatient)
+    if (thread.state == ThreadState::runnable
+            ? !would_block(thread)
+            : thread.state == ThreadState::blocked && thread.impatient)
       out[count++] = &thread;
   }
   if (count) return count;
@@ -104,7 +114,8 @@ Thread& next_thread(Thread& current, bool yielding) {
   candidates.current = can_go_on ? &current : nullptr;
   candidates.yielding = yielding && can_go_on;
 
-  Thread& chosen = candidates.count == 1 ? *candidates.thread[0] : choose_thread(candidates, current);
+  Thread& chosen =
+      candidates.count == 1 ? *candidates.thread[0] : choose_thread(candidates, current);
   if (&chosen != &current || yielding) runtime.run_length = 0;
   if (chosen.state == ThreadState::blocked) {  // impatient: the clock jumps for it
     if (chosen.deadline > runtime.now) {
@@ -160,7 +171,9 @@ Object& schedule_point(Op op, const void* address, ObjectKind kind) {
   Object* object = &object_at(address, kind);
   note_use(*object, thread.id);
   thread.op_state = object;
-  bool spinning = thread.spin.spinning;
+  // A loop that only looks; or one that locks, looks and unlocks, for very long.
+  if (thread.spin.spinning) ++thread.patience;
+  bool spinning = thread.spin.spinning || ++thread.restless > restless_run;
   if (spinning) {
     thread.spin.progress();
     pass_time(thread);
@@ -178,6 +191,7 @@ void yield_point(Op op) {
   Thread& thread = *self;
   count_step(thread, op, nullptr);
   thread.spin.progress();
+  ++thread.patience;
   pass_time(thread);
   hand_over(thread, next_thread(thread, true));
 }
@@ -187,6 +201,7 @@ bool block(WaitFor what, const void* object, Nanoseconds deadline) {
   count_step(thread, thread.op, thread.op_object);
   thread.spin.progress();
   thread.patience = 0;
+  thread.restless = 0;
   runtime.idle_rounds = 0;
   thread.state = ThreadState::blocked;
   thread.waits_for = what;

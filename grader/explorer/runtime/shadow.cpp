@@ -17,7 +17,7 @@ constexpr std::uint32_t plain_run_before_a_turn = 20000;
 struct Slot {
   std::uint32_t time;  // of the thread's clock
   std::uint32_t step;
-  std::uint32_t pc;    // offset from the executable
+  std::uint32_t pc;  // offset from the executable
   std::uint8_t thread;
   std::uint8_t bytes;  // one bit per byte of the eight
   std::uint8_t flags;
@@ -41,7 +41,9 @@ Page* last_page;
 
 extern "C" const char __executable_start[];
 
-std::uint32_t pack(Address pc) { return static_cast<std::uint32_t>(pc - address_of(__executable_start)); }
+std::uint32_t pack(Address pc) {
+  return static_cast<std::uint32_t>(pc - address_of(__executable_start));
+}
 Address unpack(std::uint32_t pc) { return address_of(__executable_start) + pc; }
 
 Page* new_page() {
@@ -74,9 +76,7 @@ Page* page_of(Address address, bool create) {
   }
 }
 
-Cell& cell_in(Page& page, Address address) {
-  return page.cell[(address >> 3) % cells_per_page];
-}
+Cell& cell_in(Page& page, Address address) { return page.cell[(address >> 3) % cells_per_page]; }
 
 Cell* existing_cell(Address address) {
   Page* page = page_of(address, false);
@@ -103,20 +103,31 @@ struct Probe {
 };
 
 Access describe(const Probe& probe) {
-  return {probe.pc, probe.address, static_cast<std::uint32_t>(runtime.steps),
-          static_cast<std::uint32_t>(probe.size), static_cast<std::uint8_t>(self->id),
-          (probe.flags & access_write) != 0, (probe.flags & access_atomic) != 0,
+  return {probe.pc,
+          probe.address,
+          static_cast<std::uint32_t>(runtime.steps),
+          static_cast<std::uint32_t>(probe.size),
+          static_cast<std::uint8_t>(self->id),
+          (probe.flags & access_write) != 0,
+          (probe.flags & access_atomic) != 0,
           (probe.flags & access_free) != 0};
 }
 
 Access describe(const Slot& slot, Address address) {
-  return {unpack(slot.pc), address, slot.step, static_cast<std::uint32_t>(__builtin_popcount(slot.bytes)),
-          slot.thread, (slot.flags & access_write) != 0, (slot.flags & access_atomic) != 0,
+  return {unpack(slot.pc),
+          address,
+          slot.step,
+          static_cast<std::uint32_t>(__builtin_popcount(slot.bytes)),
+          slot.thread,
+          (slot.flags & access_write) != 0,
+          (slot.flags & access_atomic) != 0,
           (slot.flags & access_free) != 0};
 }
 
 void trace_access(const Probe& probe, std::size_t size) {
-  trace(probe.flags & access_free ? Op::free : probe.flags & access_write ? Op::write : Op::read,
+  trace(probe.flags & access_free    ? Op::free
+        : probe.flags & access_write ? Op::write
+                                     : Op::read,
         {.object = reinterpret_cast<void*>(probe.address), .size = static_cast<int>(size & 0xff)});
 }
 
@@ -170,8 +181,11 @@ void access_cell(Address granule, std::uint8_t bytes, const Probe& probe, bool c
   }
   int i = slot_to_use(cell, thread, bytes, kind);
   if (i == cell.count) ++cell.count;
-  cell.slot[i] = Slot{thread.clock.at[thread.id], static_cast<std::uint32_t>(runtime.steps),
-                      pack(probe.pc), static_cast<std::uint8_t>(thread.id), bytes,
+  cell.slot[i] = Slot{thread.clock.at[thread.id],
+                      static_cast<std::uint32_t>(runtime.steps),
+                      pack(probe.pc),
+                      static_cast<std::uint8_t>(thread.id),
+                      bytes,
                       static_cast<std::uint8_t>(kind)};
 }
 
@@ -198,7 +212,8 @@ void check_frame(Address address, std::size_t size, bool write, Address pc) {
   int owner = thread_of_dead_frame(address);
   if (owner < 0) return;
   Probe probe{address, size, write ? access_write : 0, pc};
-  trace(write ? Op::write : Op::read, {.object = reinterpret_cast<void*>(address), .size = static_cast<int>(size & 0xff)});
+  trace(write ? Op::write : Op::read,
+        {.object = reinterpret_cast<void*>(address), .size = static_cast<int>(size & 0xff)});
   Access before{};
   before.thread = static_cast<std::uint8_t>(owner);
   fail_access(FailureKind::use_after_return, describe(probe), before);
@@ -228,7 +243,9 @@ void use_sync_object(const void* object, Address pc) {
   mark_sync_object(object);
 }
 
-void mark_sync_object(const void* address) { cell_at(address_of(address) & ~Address{7}).sync = true; }
+void mark_sync_object(const void* address) {
+  cell_at(address_of(address) & ~Address{7}).sync = true;
+}
 
 void check_alive(const void* address, Address pc) {
   Address at = address_of(address);
@@ -254,8 +271,12 @@ void on_free(Address address, std::size_t size, Address pc, bool checked) {
     if (checked && !self->suppressed) access_cell(granule, bytes, probe, true);
     cell.count = 1;
     cell.sync = false;
-    cell.slot[0] = Slot{self->clock.at[self->id], static_cast<std::uint32_t>(runtime.steps), pack(pc),
-                        static_cast<std::uint8_t>(self->id), 0xff, access_free | access_write};
+    cell.slot[0] = Slot{self->clock.at[self->id],
+                        static_cast<std::uint32_t>(runtime.steps),
+                        pack(pc),
+                        static_cast<std::uint8_t>(self->id),
+                        0xff,
+                        access_free | access_write};
   });
 }
 
@@ -281,8 +302,7 @@ void check_destroyed(Object& object) {
 }
 
 void reset_shadow() {
-  if (!page_table)
-    page_table = static_cast<Page**>(map_memory(sizeof(Page*) * page_table_size));
+  if (!page_table) page_table = static_cast<Page**>(map_memory(sizeof(Page*) * page_table_size));
 }
 
 }  // namespace explorer

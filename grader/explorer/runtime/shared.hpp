@@ -19,14 +19,14 @@ inline constexpr int max_discovered = 1 << 12;
 
 enum class FailureKind : std::uint32_t {
   none,
-  deadlock,          // a cycle of threads, each waiting for the next
-  lost_wakeup,       // a thread waits, nobody is left who could wake it
-  data_race,         // two unordered accesses, one of them a write
-  use_after_free,    // an access to memory that was freed
-  use_after_return,  // an access to the frame of a function that has returned
-  livelock,          // threads run for ever and nothing changes
-  left_behind,       // the test body is over, a thread is still waiting or running
-  misuse,            // a call the standard forbids: unlock by the wrong thread and the like
+  deadlock,           // a cycle of threads, each waiting for the next
+  lost_wakeup,        // a thread waits, nobody is left who could wake it
+  data_race,          // two unordered accesses, one of them a write
+  use_after_free,     // an access to memory that was freed
+  use_after_return,   // an access to the frame of a function that has returned
+  livelock,           // threads run for ever and nothing changes
+  left_behind,        // the test body is over, a thread is still waiting or running
+  misuse,             // a call the standard forbids: unlock by the wrong thread and the like
   escaped_exception,  // an exception left a thread's function
   check_failed,       // an assertion of the test
   crash,              // a signal
@@ -54,15 +54,56 @@ struct Decision {
 };
 
 enum class Op : std::uint8_t {
-  none, start, create, exit, join, lock, try_lock, unlock, timed_lock,
-  wait, wake, notify_one, notify_all, destroy_condition,
-  read_lock, write_lock, rw_unlock,
-  once, once_done, futex_wait, futex_woke, futex_wake, semaphore_wait, semaphore_post,
-  yield, sleep, clock, load, store, exchange, compare_exchange, fence, read, write, free, finish, crash, check,
+  none,
+  start,
+  create,
+  exit,
+  join,
+  lock,
+  try_lock,
+  unlock,
+  timed_lock,
+  wait,
+  wake,
+  notify_one,
+  notify_all,
+  destroy_condition,
+  read_lock,
+  write_lock,
+  rw_unlock,
+  once,
+  once_done,
+  futex_wait,
+  futex_woke,
+  futex_wake,
+  semaphore_wait,
+  semaphore_post,
+  yield,
+  sleep,
+  clock,
+  load,
+  store,
+  exchange,
+  compare_exchange,
+  fence,
+  read,
+  write,
+  free,
+  finish,
+  crash,
+  check,
 };
 
 enum class ObjectKind : std::uint8_t {
-  unknown, mutex, condition, rwlock, once, atomic, semaphore, thread, exception,
+  unknown,
+  mutex,
+  condition,
+  rwlock,
+  once,
+  atomic,
+  semaphore,
+  thread,
+  exception,
 };
 
 struct Event {
@@ -70,12 +111,12 @@ struct Event {
   std::uint16_t object;  // number of the object, 0: none
   std::uint8_t thread;
   Op op;
-  std::uint8_t size;      // bytes of a memory access or an atomic
-  std::uint8_t flags;     // see EventFlag
-  std::uint8_t depth;     // frames in stack
-  std::uint8_t other;     // a second thread: created, joined, woken
-  std::int64_t value;     // depends on op: the value stored, how many were woken, ...
-  Nanoseconds time;       // virtual
+  std::uint8_t size;   // bytes of a memory access or an atomic
+  std::uint8_t flags;  // see EventFlag
+  std::uint8_t depth;  // frames in stack
+  std::uint8_t other;  // a second thread: created, joined, woken
+  std::int64_t value;  // depends on op: the value stored, how many were woken, ...
+  Nanoseconds time;    // virtual
   Address address;
   Address stack[max_stack_depth];  // return addresses, innermost first
 };
@@ -90,7 +131,18 @@ enum EventFlag : std::uint8_t {
 };
 
 enum class ThreadState : std::uint8_t { unused, runnable, blocked, finished };
-enum class WaitFor : std::uint8_t { nothing, mutex, condition, rwlock, once, futex, semaphore, sleep, join, end };
+enum class WaitFor : std::uint8_t {
+  nothing,
+  mutex,
+  condition,
+  rwlock,
+  once,
+  futex,
+  semaphore,
+  sleep,
+  join,
+  end
+};
 
 // How things stood when the schedule failed.
 struct ThreadReport {
@@ -98,8 +150,8 @@ struct ThreadReport {
   WaitFor waits_for;
   Op op;
   std::uint8_t detached;
-  std::uint16_t object;   // what it waits for
-  std::int16_t holder;    // thread that holds or would end it, -1: none or many
+  std::uint16_t object;  // what it waits for
+  std::int16_t holder;   // thread that holds or would end it, -1: none or many
   Nanoseconds deadline;
 };
 
@@ -125,10 +177,10 @@ struct Failure {
   FailureKind kind;
   std::uint8_t thread;
   std::uint16_t object;
-  bool body_over;      // the test body had returned
+  bool body_over;  // the test body had returned
   int signal;
   Access now, before;  // data race, use after free
-  char file[256];  // check_failed: where the assertion is
+  char file[256];      // check_failed: where the assertion is
   int line;
   char message[4096];
 };
@@ -138,11 +190,11 @@ enum class Strategy : std::uint8_t { script, random_walk, pct, partial_order, se
 // How the next schedules are to be made.
 struct Plan {
   Strategy strategy;
-  bool mix;           // rotate random_walk, partial_order and pct by seed
-  bool values;        // allow the choices other than `run` and `notify`
-  bool trace;         // keep events
-  int depth;          // PCT: number of ordering constraints
-  int bound;          // search: deviations from the default schedule
+  bool mix;                      // rotate random_walk, partial_order and pct by seed
+  bool values;                   // allow the choices other than `run` and `notify`
+  bool trace;                    // keep events
+  int depth;                     // PCT: number of ordering constraints
+  int bound;                     // search: deviations from the default schedule
   std::uint64_t expected_steps;  // PCT: length of a schedule
   std::uint64_t max_steps;
   Address watch_begin, watch_end;  // memory whose plain accesses are traced too
@@ -160,6 +212,9 @@ struct Shared {
   volatile std::uint64_t schedules;
   volatile std::uint64_t heartbeat;
   volatile std::uint64_t last_steps, longest, total_steps;
+
+  bool orderly;  // the child ended where it should
+  bool skipped;  // the test said that it does not apply: nothing to explore
 
   Plan plan;
   Decision script[max_decisions];

@@ -17,7 +17,8 @@ bool mapped[max_threads];
 
 void reserve() {
   if (base) return;
-  long got = raw_syscall(SYS_mmap, static_cast<long>(wanted_base), static_cast<long>(stride * max_threads), PROT_NONE,
+  long got = raw_syscall(SYS_mmap, static_cast<long>(wanted_base),
+                         static_cast<long>(stride * max_threads), PROT_NONE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
   if (got < 0 && got > -4096)
     got = raw_syscall(SYS_mmap, 0, static_cast<long>(stride * max_threads), PROT_NONE,
@@ -32,7 +33,8 @@ StackSpan stack_for(int id) {
   reserve();
   Address low = base + static_cast<Address>(id) * stride + guard_size;
   if (!mapped[id]) {
-    if (raw_syscall(SYS_mprotect, static_cast<long>(low), static_cast<long>(stack_size), PROT_READ | PROT_WRITE) < 0)
+    if (raw_syscall(SYS_mprotect, static_cast<long>(low), static_cast<long>(stack_size),
+                    PROT_READ | PROT_WRITE) < 0)
       cannot_explore("there is no memory for the stack of thread %d", id);
     mapped[id] = true;
   }

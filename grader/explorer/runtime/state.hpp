@@ -50,11 +50,12 @@ struct Thread {
 
   std::uint64_t priority;  // PCT and partial order sampling
   std::uint32_t operations;
-  Op op;                   // what it is about to do
+  Op op;  // what it is about to do
   const void* op_object;
-  Object* op_state;        // of a lock it is about to take
+  Object* op_state;         // of a lock it is about to take
   std::uint32_t plain_run;  // memory accesses since its last visible operation
   int patience;             // yields in a row without anything else
+  std::uint32_t restless;   // operations since it last waited
   SpinDetector spin;
 
   Address stack_low, stack_high, parked_at;
@@ -92,6 +93,7 @@ struct Runtime {
   bool body_over;
   bool try_locks;  // somebody tries or times locks: then the moment before an unlock matters
   Nanoseconds body_over_at;
+  std::uint64_t timers_after_body;
   VectorClock sc_all, sc_fences;  // see atomics.cpp
 };
 

@@ -23,7 +23,8 @@ Thread& default_thread(const Candidates& candidates, const Thread& last) {
 void drop_current(Candidates& candidates) {
   int kept = 0;
   for (int i = 0; i < candidates.count; ++i)
-    if (candidates.thread[i] != candidates.current) candidates.thread[kept++] = candidates.thread[i];
+    if (candidates.thread[i] != candidates.current)
+      candidates.thread[kept++] = candidates.thread[i];
   candidates.count = kept;
 }
 
@@ -94,11 +95,21 @@ Thread& choose_thread(Candidates& candidates, Thread& last) {
   Thread& usual = default_thread(candidates, last);
   Thread* chosen = &usual;
   switch (runtime.strategy) {
-    case Strategy::random_walk: chosen = &random_walk(candidates); break;
-    case Strategy::pct: chosen = &pct(candidates); break;
-    case Strategy::partial_order: chosen = &partial_order(candidates); break;
-    case Strategy::search: chosen = &search(candidates, usual); break;
-    case Strategy::script: chosen = &scripted(candidates, usual); break;
+    case Strategy::random_walk:
+      chosen = &random_walk(candidates);
+      break;
+    case Strategy::pct:
+      chosen = &pct(candidates);
+      break;
+    case Strategy::partial_order:
+      chosen = &partial_order(candidates);
+      break;
+    case Strategy::search:
+      chosen = &search(candidates, usual);
+      break;
+    case Strategy::script:
+      chosen = &scripted(candidates, usual);
+      break;
   }
   if (chosen != &usual && !fair) record_choice(last, Choice::run, chosen->id);
   return *chosen;
@@ -116,7 +127,8 @@ void start_strategy(std::uint64_t seed) {
   runtime.pct_depth = plan.depth;
   runtime.random = seed * 0x2545f4914f6cdd1dull + 77;
   if (plan.mix) {
-    constexpr Strategy portfolio[] = {Strategy::random_walk, Strategy::partial_order, Strategy::pct};
+    constexpr Strategy portfolio[] = {Strategy::random_walk, Strategy::partial_order,
+                                      Strategy::pct};
     runtime.strategy = portfolio[seed % 3];
     runtime.pct_depth = 2 + static_cast<int>(seed / 3 % 4);
   }
@@ -146,8 +158,10 @@ void become_fair() {
 void give_up_on_length() {
   if (shared->longest && runtime.steps > 100 * shared->longest)
     fail(FailureKind::livelock, "%llu steps and no end, where other schedules took at most %llu",
-         static_cast<unsigned long long>(runtime.steps), static_cast<unsigned long long>(shared->longest));
-  cannot_explore("a schedule takes more than %llu steps", static_cast<unsigned long long>(runtime.steps));
+         static_cast<unsigned long long>(runtime.steps),
+         static_cast<unsigned long long>(shared->longest));
+  cannot_explore("a schedule takes more than %llu steps",
+                 static_cast<unsigned long long>(runtime.steps));
 }
 
 bool advance_search() {

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "failure.hpp"
 #include "schedule.hpp"
@@ -132,7 +133,8 @@ EXPLORER_EXPORT int pthread_join(pthread_t handle, void** result) {
   if (!thread) cannot_explore("it joins a thread that was started outside of the test");
   if (thread == self) return EDEADLK;
   if (thread->detached || thread->joined)
-    fail(FailureKind::misuse, "it joins thread %d, which was %s already", thread->id, thread->joined ? "joined" : "detached");
+    fail(FailureKind::misuse, "it joins thread %d, which was %s already", thread->id,
+         thread->joined ? "joined" : "detached");
   self->op = Op::join;
   self->op_object = nullptr;
   if (thread->state != ThreadState::finished) {
@@ -151,4 +153,9 @@ EXPLORER_EXPORT int pthread_detach(pthread_t handle) noexcept {
   if (!active()) return EXPLORER_REAL(pthread_detach)(handle);
   if (Thread* thread = find_thread(handle)) thread->detached = true;
   return 0;
+}
+
+EXPLORER_EXPORT pid_t fork() noexcept {
+  if (active()) cannot_explore("it forks a process");
+  return EXPLORER_REAL(fork)();
 }

@@ -1,25 +1,24 @@
 #include "search/child.hpp"
 
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <cxxabi.h>
+#include <exception>
 #include <fcntl.h>
+#include <filesystem>
+#include <fstream>
 #include <poll.h>
 #include <signal.h>
+#include <sstream>
+#include <string>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <exception>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-#include <string>
 #include <typeinfo>
+#include <unistd.h>
 
 #include "runtime/heap.hpp"
 #include "runtime/objects.hpp"
@@ -32,8 +31,9 @@ namespace explorer {
 namespace {
 
 constexpr int exit_failed = 10;  // and above: see failure.cpp
-constexpr double patience_when_asleep = 2;  // seconds of the child's threads all sleeping in the kernel
-constexpr double patience_when_busy = 10;   // seconds of processor time without a step
+constexpr double patience_when_asleep =
+    2;  // seconds of the child's threads all sleeping in the kernel
+constexpr double patience_when_busy = 10;  // seconds of processor time without a step
 
 double effort_before_fork;  // in a child: what had been spent when it began
 
@@ -79,10 +79,11 @@ void prepare_child(const Batch& batch) {
     ::dup2(null, STDERR_FILENO);
   }
   use_signal_stack(0);
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_sigaction = on_signal;
   action.sa_flags = static_cast<int>(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND);
-  for (int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) ::sigaction(signal, &action, nullptr);
+  for (int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP})
+    ::sigaction(signal, &action, nullptr);
   std::set_terminate(on_terminate);
 }
 
@@ -112,9 +113,16 @@ bool search_starts_again(std::uint64_t ran, bool at_end) {
   return true;
 }
 
+[[noreturn]] void end_orderly() {
+  std::fflush(nullptr);
+  shared->orderly = true;
+  ::_exit(0);
+}
+
 [[noreturn]] void run_child(const Batch& batch, const RunOnce& run_once) {
   prepare_child(batch);
   if (batch.warm_up) warm_up(run_once);
+  if (shared->skipped) end_orderly();
   bool search = batch.plan.strategy == Strategy::search;
   if (search && shared->path_size == 0) adopt_discovered_objects();
   for (std::uint64_t i = 0; i < batch.count; ++i) {
@@ -126,12 +134,11 @@ bool search_starts_again(std::uint64_t ran, bool at_end) {
       shared->exhausted = true;
       break;
     }
-    if (!heap_has_room()) break;
+    if (shared->skipped || !heap_has_room()) break;
     if (batch.until != 0 && effort_seconds() > batch.until) break;
     if (batch.wall_until != 0 && wall_seconds() > batch.wall_until) break;
   }
-  std::fflush(nullptr);
-  ::_exit(0);
+  end_orderly();
 }
 
 struct Activity {
@@ -166,7 +173,7 @@ Activity activity_of(pid_t child) {
 // processor for long: what counts is what it does with the time it gets.
 bool wait_for_child(pid_t child, int pipe) {
   std::uint64_t beat = 0;
-  double busy_since = 0;   // on the child's own processor clock
+  double busy_since = 0;  // on the child's own processor clock
   double asleep_since = wall_seconds();
   for (;;) {
     pollfd end{pipe, POLLIN, 0};
@@ -189,8 +196,8 @@ bool wait_for_child(pid_t child, int pipe) {
 
 Shared& shared_memory() {
   if (!shared) {
-    void* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* memory =
+        ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) std::perror("explorer: mmap"), std::exit(3);
     shared = static_cast<Shared*>(memory);
     load_code_map();
@@ -206,8 +213,8 @@ double effort_seconds() {
   auto seconds = [](const timeval& time) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
   };
-  return effort_before_fork + read_clock(CLOCK_PROCESS_CPUTIME_ID) +
-         seconds(children.ru_utime) + seconds(children.ru_stime);
+  return effort_before_fork + read_clock(CLOCK_PROCESS_CPUTIME_ID) + seconds(children.ru_utime) +
+         seconds(children.ru_stime);
 }
 
 ChildResult run_in_child(const Batch& batch, const RunOnce& run_once) {
@@ -217,6 +224,7 @@ ChildResult run_in_child(const Batch& batch, const RunOnce& run_once) {
   memory.failure.message[0] = '\0';
   memory.failure.signal = 0;
   memory.exhausted = false;
+  memory.orderly = false;
   memory.event_count = 0;
   memory.decision_count = 0;
   memory.seed = batch.first_seed;
@@ -253,7 +261,7 @@ ChildResult run_in_child(const Batch& batch, const RunOnce& run_once) {
     memory.failure.signal = WTERMSIG(status);
   } else if (WEXITSTATUS(status) >= exit_failed) {
     result.failure = memory.failure.kind;
-  } else if (WEXITSTATUS(status) != 0 || (result.ran == 0 && !memory.exhausted)) {
+  } else if (!memory.orderly) {
     // The code under test called exit() itself.
     result.failure = memory.failure.kind = FailureKind::crash;
     std::snprintf(memory.failure.message, sizeof memory.failure.message,

@@ -18,8 +18,8 @@ struct Batch {
   std::uint64_t count = 1;
   double until = 0;       // when to stop, on the scale of effort_seconds(); 0: no limit
   double wall_until = 0;  // and of wall_seconds()
-  bool warm_up = true;  // a default schedule first: one-time initialisation must not count
-  bool output = false;  // let the test print
+  bool warm_up = true;    // a default schedule first: one-time initialisation must not count
+  bool output = false;    // let the test print
 };
 
 struct ChildResult {

@@ -28,6 +28,7 @@ class Explorer {
     memory.total_steps = 0;
     memory.schedules = 0;
     memory.discovered_count = 0;
+    memory.skipped = false;
     std::memset(memory.shared_objects, 0, sizeof memory.shared_objects);
   }
 
@@ -37,16 +38,22 @@ class Explorer {
     begin_ = effort_seconds();
     wall_end_ = wall_seconds() + patience * limits_.seconds;
     for (int bound = 1; bound <= limits_.bound; ++bound) {
-      if (FailureKind kind = search(bound, share_of_search(bound)); kind != FailureKind::none) return kind;
+      if (FailureKind kind = search(bound, share_of_search(bound)); kind != FailureKind::none)
+        return kind;
       if (bound < limits_.bound)
-        if (FailureKind kind = mix(effort_seconds() + 0.1 * limits_.seconds, 1000); kind != FailureKind::none) return kind;
+        if (FailureKind kind = mix(effort_seconds() + 0.1 * limits_.seconds, 1000);
+            kind != FailureKind::none)
+          return kind;
     }
     double end = begin_ + limits_.seconds;
     if (!exhausted()) return mix(end, limits_.schedules);
     // A finished search needs no luck on top, but there are bugs that take more preemptions than
-    // its bound. So as long again as it took goes to random schedules, and again to a deeper search.
+    // its bound. So as long again as it took goes to random schedules, and again to a deeper
+    // search.
     double extra = std::max(0.15 * limits_.seconds, effort_seconds() - begin_);
-    if (FailureKind kind = mix(std::min(end, effort_seconds() + extra), limits_.schedules); kind != FailureKind::none) return kind;
+    if (FailureKind kind = mix(std::min(end, effort_seconds() + extra), limits_.schedules);
+        kind != FailureKind::none)
+      return kind;
     return search(limits_.bound + 1, std::min(end, effort_seconds() + extra));
   }
 
@@ -78,7 +85,8 @@ class Explorer {
     for (;;) {
       FailureKind kind = run_batch(batch, until);
       if (kind == FailureKind::nondeterminism) {
-        unsteady_ = true;  // not by our decisions alone: no search, but random schedules still count
+        unsteady_ =
+            true;  // not by our decisions alone: no search, but random schedules still count
         return FailureKind::none;
       }
       if (kind != FailureKind::none) return kind;
@@ -105,7 +113,8 @@ class Explorer {
   }
 
   bool enough() const {
-    return (limits_.schedules && shared->schedules >= limits_.schedules) || wall_seconds() > wall_end_;
+    return shared->skipped || wall_seconds() > wall_end_ ||
+           (limits_.schedules && shared->schedules >= limits_.schedules);
   }
 
   FailureKind run_batch(Batch& batch, double until, std::uint64_t at_most = ~std::uint64_t{0}) {
@@ -134,11 +143,12 @@ class Explorer {
 std::string verdict_of(const Explorer& explorer, int wanted_bound) {
   char searched[80] = "", random[80] = "";
   if (explorer.completed() > 0)
-    std::snprintf(searched, sizeof searched, "all schedules with up to %d preemption%s", explorer.completed(),
-                  explorer.completed() == 1 ? "" : "s");
+    std::snprintf(searched, sizeof searched, "all schedules with up to %d preemption%s",
+                  explorer.completed(), explorer.completed() == 1 ? "" : "s");
   if (explorer.completed() < wanted_bound || wanted_bound == 0)
     std::snprintf(random, sizeof random, "%s%llu random %s", searched[0] ? " and " : "",
-                  static_cast<unsigned long long>(explorer.mixed()), searched[0] ? "ones" : "schedules");
+                  static_cast<unsigned long long>(explorer.mixed()),
+                  searched[0] ? "ones" : "schedules");
   return std::string(searched) + random;
 }
 
@@ -191,6 +201,7 @@ Outcome explore(const std::string& test, const Limits& limits, const RunOnce& ru
   }
 
   outcome.status = Status::failed;
+  outcome.verdict = "schedule " + std::to_string(outcome.schedules) + " failed";
   outcome.token.test = test;
   outcome.token.by_seed = too_long;
   outcome.token.mix = explorer.last().plan.mix;
@@ -221,7 +232,8 @@ FailureKind replay(const Token& token, const RunOnce& run_once) {
   if (kind == FailureKind::data_race || kind == FailureKind::use_after_free) {
     // Once more, looking at that memory: the story shows both sides with their callers.
     Address begin = shared->failure.now.address & ~Address{7};
-    Address end = begin + std::max<Address>(shared->failure.now.frees ? 8 : shared->failure.now.size, 8);
+    Address end =
+        begin + std::max<Address>(shared->failure.now.frees ? 8 : shared->failure.now.size, 8);
     if (shared->failure.now.frees) {
       begin = shared->failure.before.address;
       end = begin + 8;

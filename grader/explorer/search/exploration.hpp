@@ -34,8 +34,8 @@ struct Outcome {
   int bound = -1;          // largest bound searched completely, -1: none
   bool exhausted = false;  // the asked-for bound was
   FailureKind kind = FailureKind::none;
-  Token token;             // of the shrunk schedule; the build is for the caller to fill in
-  bool reproduced = false; // shared_memory() holds the trace of the failing schedule
+  Token token;              // of the shrunk schedule; the build is for the caller to fill in
+  bool reproduced = false;  // shared_memory() holds the trace of the failing schedule
 };
 
 // Runs schedules of the test until one fails, all are done or the limits are reached. On failure

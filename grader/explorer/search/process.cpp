@@ -1,17 +1,16 @@
 #include "search/process.hpp"
 
-#include <elf.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <elf.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <string_view>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <vector>
 
 #include "runtime/symbols.hpp"
@@ -24,7 +23,7 @@ class ExecutableFile {
  public:
   ExecutableFile() {
     int fd = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    struct stat info {};
+    struct stat info{};
     if (fd >= 0 && ::fstat(fd, &info) == 0) {
       size_ = static_cast<std::size_t>(info.st_size);
       void* data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -64,7 +63,8 @@ bool is_formally_racy(std::string_view mangled) {
   return mangled.find("_Sp_atomic") != std::string_view::npos;
 }
 
-void add_suppressed(const ExecutableFile& file, const Elf64_Shdr& symbols, const Elf64_Shdr& names) {
+void add_suppressed(const ExecutableFile& file, const Elf64_Shdr& symbols,
+                    const Elf64_Shdr& names) {
   Address bias = load_bias(file);
   std::vector<CodeRange> ranges;
   std::size_t count = symbols.sh_size / sizeof(Elf64_Sym);

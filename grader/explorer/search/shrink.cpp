@@ -21,7 +21,8 @@ class Shrinker {
   // Takes out ever smaller pieces as long as the failure stays.
   void remove_pieces(std::vector<Decision>& decisions) {
     double end = effort_seconds() + removal_seconds;
-    for (std::size_t piece = std::max<std::size_t>(decisions.size() / 2, 1);; piece = std::max<std::size_t>(piece / 2, 1)) {
+    for (std::size_t piece = std::max<std::size_t>(decisions.size() / 2, 1);;
+         piece = std::max<std::size_t>(piece / 2, 1)) {
       bool removed = false;
       for (std::size_t at = 0; at + piece <= decisions.size() && effort_seconds() < end;) {
         std::vector<Decision> fewer = decisions;
@@ -51,8 +52,8 @@ class Shrinker {
       batch.until = effort_seconds() + search_seconds;
       shared->path_size = 0;
       if (run_in_child(batch, run_once_).failure != kind_) continue;
-      std::vector<Decision> found(shared->decisions,
-                                  shared->decisions + std::min(shared->decision_count, max_decisions));
+      std::vector<Decision> found(
+          shared->decisions, shared->decisions + std::min(shared->decision_count, max_decisions));
       remove_pieces(found);
       if (found.size() < decisions.size() && still_fails(found)) decisions = std::move(found);
       return;

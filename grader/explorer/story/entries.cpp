@@ -45,11 +45,14 @@ std::vector<Entry> entries_of(const Scene& scene) {
     if (!is_shown(step, scene)) continue;
     const Event& event = *step.event;
     bool same = !entries.empty() && entries.back().thread == event.thread &&
-                entries.back().place.line == step.place.line && entries.back().place.file == step.place.file &&
-                event.time == clock;
+                entries.back().place.line == step.place.line &&
+                entries.back().place.file == step.place.file && event.time == clock;
     if (!same)
-      entries.push_back({.thread = event.thread, .place = step.place, .actions = {},
-                         .clock_jump = event.time - clock, .step = event.step});
+      entries.push_back({.thread = event.thread,
+                         .place = step.place,
+                         .actions = {},
+                         .clock_jump = event.time - clock,
+                         .step = event.step});
     clock = event.time;
     if (step.shown == Shown::all) add_action(entries.back(), step.words);
   }

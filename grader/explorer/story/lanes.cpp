@@ -12,7 +12,8 @@ constexpr int narrowest_lane = 32;  // below that, threads are marks at the edge
 constexpr std::size_t most_entries = 140, first_entries = 30;
 
 std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
 std::string repeat(const std::string& piece, std::size_t times) {
@@ -60,7 +61,9 @@ std::vector<std::string> wrap(const std::string& text, std::size_t width, const 
   return lines;
 }
 
-std::string short_name(int thread) { return thread == 0 ? "main" : "thread " + std::to_string(thread); }
+std::string short_name(int thread) {
+  return thread == 0 ? "main" : "thread " + std::to_string(thread);
+}
 
 std::vector<std::string> lines_of(const Entry& entry, std::size_t width, bool with_name) {
   std::vector<std::string> lines;
@@ -130,7 +133,10 @@ class Layout {
   // What a thread without a column of its own does.
   std::string aside(const Entry& entry) const {
     std::string text;
-    for (const std::string& action : entry.actions) text += note(cut(short_name(entry.thread) + (entry.place ? " at " + entry.place.brief() : "") + ": " + action, total_ - 5));
+    for (const std::string& action : entry.actions)
+      text += note(cut(short_name(entry.thread) +
+                           (entry.place ? " at " + entry.place.brief() : "") + ": " + action,
+                       total_ - 5));
     return text;
   }
 
@@ -143,7 +149,8 @@ class Layout {
 
   std::string at_edge(std::size_t lane, const std::string& line, bool first) const {
     std::string text;
-    for (std::size_t i = 0; i < threads_.size(); ++i) text += i == lane ? (first ? "● " : "┃ ") : "│ ";
+    for (std::size_t i = 0; i < threads_.size(); ++i)
+      text += i == lane ? (first ? "● " : "┃ ") : "│ ";
     return trimmed(text + " " + line);
   }
 
@@ -157,14 +164,17 @@ std::string starts_note(const Scene& scene) {
   std::string names;
   for (const Step& step : scene.steps)
     if (step.event->op == Op::create && step.event->thread == 0)
-      names += (names.empty() ? "" : ", ") + std::string("thread ") + std::to_string(step.event->other);
+      names +=
+          (names.empty() ? "" : ", ") + std::string("thread ") + std::to_string(step.event->other);
   return names.empty() ? "" : "the main thread starts " + names;
 }
 
 std::string endings(const Scene& scene, std::size_t columns) {
   std::string text = "In the end:\n";
   for (std::size_t i = 0; i < scene.endings.size(); ++i)
-    for (const std::string& line : wrap(scene.endings[i], columns, pad("  " + short_name(static_cast<int>(i)), 13), std::string(13, ' ')))
+    for (const std::string& line :
+         wrap(scene.endings[i], columns, pad("  " + short_name(static_cast<int>(i)), 13),
+              std::string(13, ' ')))
       text += line + "\n";
   return text;
 }
@@ -186,7 +196,8 @@ std::string draw_lanes(const Scene& scene, int columns) {
       text += layout.note("... " + std::to_string(skipped) + " entries left out ...");
       i += skipped;
     }
-    if (entries[i].clock_jump) text += layout.note("the clock moves on " + duration(entries[i].clock_jump));
+    if (entries[i].clock_jump)
+      text += layout.note("the clock moves on " + duration(entries[i].clock_jump));
     text += layout.rows(entries[i]);
   }
   return text + "\n" + endings(scene, width);

@@ -64,12 +64,16 @@ bool inside_condition_variable_any(const std::vector<const Frame*>& frames, cons
 }
 
 std::string name_in_line(ObjectKind kind, const std::string& line) {
-  static const std::regex guard(R"((?:lock_guard|unique_lock|scoped_lock|shared_lock)\b[^({]*[({]\s*([A-Za-z_*&][\w.]*(?:->[\w.]+)*)(?!\s*[\w.\->]*\s*\?))");
-  static const std::regex lock_call(R"(([A-Za-z_][\w\]\[]*(?:(?:\.|->)[A-Za-z_]\w*)*?)(?:\.|->)(?:try_)?(?:un)?lock\w*\()");
-  static const std::regex condition_call(R"(([A-Za-z_][\w\]\[]*(?:(?:\.|->)[A-Za-z_]\w*)*?)(?:\.|->)(?:wait|notify)\w*\()");
+  static const std::regex guard(
+      R"((?:lock_guard|unique_lock|scoped_lock|shared_lock)\b[^({]*[({]\s*([A-Za-z_*&][\w.]*(?:->[\w.]+)*)(?!\s*[\w.\->]*\s*\?))");
+  static const std::regex lock_call(
+      R"(([A-Za-z_][\w\]\[]*(?:(?:\.|->)[A-Za-z_]\w*)*?)(?:\.|->)(?:try_)?(?:un)?lock\w*\()");
+  static const std::regex condition_call(
+      R"(([A-Za-z_][\w\]\[]*(?:(?:\.|->)[A-Za-z_]\w*)*?)(?:\.|->)(?:wait|notify)\w*\()");
   static const std::regex atomic_call(
       R"(([A-Za-z_][\w\]\[]*(?:(?:\.|->)[A-Za-z_]\w*)*?)(?:\.|->)(?:load|store|exchange|compare_exchange\w*|fetch_\w+|wait|notify_\w+|test_and_set|clear|test)\()");
-  static const std::regex only_atomic(R"(^\s*(?:\+\+|--)?\s*([A-Za-z_][\w.]*)\s*(?:=|\+=|-=|\+\+|--|;))");
+  static const std::regex only_atomic(
+      R"(^\s*(?:\+\+|--)?\s*([A-Za-z_][\w.]*)\s*(?:=|\+=|-=|\+\+|--|;))");
   switch (kind) {
     case ObjectKind::mutex:
     case ObjectKind::rwlock: {
@@ -91,13 +95,20 @@ std::string made_up_name(ObjectKind kind, int number) {
   std::string letter(1, static_cast<char>('A' + number % 26));
   if (number >= 26) letter += std::to_string(number / 26);
   switch (kind) {
-    case ObjectKind::mutex: return "mutex " + letter;
-    case ObjectKind::condition: return "condition " + letter;
-    case ObjectKind::rwlock: return "shared mutex " + letter;
-    case ObjectKind::once: return "once-flag " + letter;
-    case ObjectKind::atomic: return "atomic " + letter;
-    case ObjectKind::semaphore: return "semaphore " + letter;
-    default: return "object " + letter;
+    case ObjectKind::mutex:
+      return "mutex " + letter;
+    case ObjectKind::condition:
+      return "condition " + letter;
+    case ObjectKind::rwlock:
+      return "shared mutex " + letter;
+    case ObjectKind::once:
+      return "once-flag " + letter;
+    case ObjectKind::atomic:
+      return "atomic " + letter;
+    case ObjectKind::semaphore:
+      return "semaphore " + letter;
+    default:
+      return "object " + letter;
   }
 }
 

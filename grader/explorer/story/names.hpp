@@ -1,4 +1,5 @@
-// What to call a mutex, an atomic, ... : as the learner's own line calls it, where that can be told.
+// What to call a mutex, an atomic, ... : as the learner's own line calls it, where that can be
+// told.
 #pragma once
 
 #include <string>

@@ -1,15 +1,14 @@
 #include "story/symbolizer.hpp"
 
-#include <elf.h>
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <elf.h>
+#include <fcntl.h>
+#include <spawn.h>
 #include <sstream>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "runtime/symbols.hpp"
 
@@ -85,6 +84,10 @@ std::string run(const Tool& tool, const std::string& input) {
 
 Frame read_frame(std::string function, const std::string& place) {
   Frame frame{.function = std::move(function), .file = place};
+  if (place.starts_with("??")) {  // a library without debug information: the name says enough
+    frame.file.clear();
+    return frame;
+  }
   std::string text = place.substr(0, place.find(" (discriminator"));
   std::size_t colon = text.rfind(':');
   if (colon == std::string::npos) return frame;
@@ -115,7 +118,7 @@ std::map<Address, Frames> symbolize(const std::vector<Address>& addresses) {
         continue;
       }
       if (!std::getline(output, place)) break;
-      if (frames && !place.starts_with("??")) frames->push_back(read_frame(function, place));
+      if (frames) frames->push_back(read_frame(function, place));
     }
     if (!result.empty()) break;
   }

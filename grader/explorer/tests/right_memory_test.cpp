@@ -185,6 +185,56 @@ TEST(RightMemory, PollingASleepersFlag) {
   }));
 }
 
+TEST(RightMemory, PollingASleepersFlagWithoutAnyPause) {
+  EXPECT_TRUE(passes([] {
+    std::mutex mutex;
+    bool done = false;
+    std::jthread sleeper([&] {
+      std::this_thread::sleep_for(2s);
+      std::lock_guard lock(mutex);
+      done = true;
+    });
+    std::atomic<int> looks{0};
+    for (bool seen = false; !seen;) {
+      ++looks;
+      std::lock_guard lock(mutex);
+      seen = done;
+    }
+  }));
+}
+
+TEST(RightMemory, AVeryLongRunOfLocks) {
+  EXPECT_TRUE(passes(
+      [] {
+        std::mutex mutex;
+        int value = 0;
+        std::jthread other([&] { std::lock_guard lock(mutex); });
+        for (int i = 0; i < 26000; ++i) {
+          std::lock_guard lock(mutex);
+          ++value;
+        }
+        CHECK(value == 26000);
+      },
+      2));
+}
+
+TEST(RightMemory, SpinningForAThreadThatWaitsForASleepersLock) {
+  EXPECT_TRUE(passes([] {
+    std::mutex mutex;
+    std::atomic<bool> done{false};
+    std::jthread sleeper([&] {
+      std::lock_guard lock(mutex);
+      std::this_thread::sleep_for(5s);
+    });
+    std::jthread second([&] {
+      std::lock_guard lock(mutex);
+      done = true;
+    });
+    while (!done) {
+    }
+  }));
+}
+
 TEST(RightMemory, PetersonsLock) {
   EXPECT_TRUE(passes([] {
     std::atomic<bool> wants[2] = {false, false};
@@ -372,7 +422,10 @@ TEST(RightMemory, AnAtomicMadeAnewAtTheSamePlace) {
     alignas(std::atomic<int>) unsigned char room[sizeof(std::atomic<int>)];
     for (int i = 0; i < 3; ++i) {
       auto* atomic = new (room) std::atomic<int>(0);
-      std::thread([&] { atomic->store(1, memory_order_relaxed); atomic->store(0, memory_order_relaxed); }).join();
+      std::thread([&] {
+        atomic->store(1, memory_order_relaxed);
+        atomic->store(0, memory_order_relaxed);
+      }).join();
       CHECK(atomic->load(memory_order_relaxed) == 0);
     }
     for (int i = 0; i < 3; ++i) {
@@ -475,7 +528,9 @@ TEST(RightMemory, AQueueOfIndicesWithoutLocks) {
     };
     std::atomic<int> pushed{0}, popped{0};
     std::jthread producer([&] { pushed += push(1) ? 1 : 0; });
-    std::jthread consumer([&] { if (auto value = pop()) CHECK(*value == 1), ++popped; });
+    std::jthread consumer([&] {
+      if (auto value = pop()) CHECK(*value == 1), ++popped;
+    });
     consumer.join();
     producer.join();
     CHECK(popped <= pushed);

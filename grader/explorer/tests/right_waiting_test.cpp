@@ -86,7 +86,11 @@ TEST(RightWaiting, ALatchOnTheStackMayDieAsSoonAsItIsOpen) {
     auto finished = std::make_shared<std::atomic<int>>(0);
     {
       std::latch done(2);
-      for (int i = 0; i < 2; ++i) std::thread([&done, finished] { done.count_down(); ++*finished; }).detach();
+      for (int i = 0; i < 2; ++i)
+        std::thread([&done, finished] {
+          done.count_down();
+          ++*finished;
+        }).detach();
       done.wait();
     }
     [[maybe_unused]] volatile char over_it[64] = {};
@@ -175,36 +179,38 @@ TEST(RightWaiting, StopCallbacksAreRunOrRemoved) {
 }
 
 TEST(RightWaiting, EveryMutexThereIs) {
-  EXPECT_TRUE(passes([] {
-    std::shared_mutex shared;
-    std::timed_mutex timed;
-    std::recursive_mutex recursive;
-    std::shared_timed_mutex both;
-    int value = 0;
-    auto work = [&] {
-      {
-        std::unique_lock lock(shared);
-        ++value;
-      }
-      {
-        std::shared_lock lock(shared);
-        CHECK(value >= 1);
-      }
-      {
-        std::lock_guard outer(recursive);
-        std::lock_guard inner(recursive);
-      }
-      if (both.try_lock_shared_for(1s)) both.unlock_shared();
-      if (timed.try_lock_for(2ms)) {
-        std::this_thread::sleep_for(5ms);
-        timed.unlock();
-      }
-    };
-    std::thread a(work), b(work);
-    a.join();
-    b.join();
-    CHECK(value == 2);
-  }, 0.6));
+  EXPECT_TRUE(passes(
+      [] {
+        std::shared_mutex shared;
+        std::timed_mutex timed;
+        std::recursive_mutex recursive;
+        std::shared_timed_mutex both;
+        int value = 0;
+        auto work = [&] {
+          {
+            std::unique_lock lock(shared);
+            ++value;
+          }
+          {
+            std::shared_lock lock(shared);
+            CHECK(value >= 1);
+          }
+          {
+            std::lock_guard outer(recursive);
+            std::lock_guard inner(recursive);
+          }
+          if (both.try_lock_shared_for(1s)) both.unlock_shared();
+          if (timed.try_lock_for(2ms)) {
+            std::this_thread::sleep_for(5ms);
+            timed.unlock();
+          }
+        };
+        std::thread a(work), b(work);
+        a.join();
+        b.join();
+        CHECK(value == 2);
+      },
+      0.6));
 }
 
 TEST(RightWaiting, RecursiveMutexWithConditionVariableAny) {
@@ -347,7 +353,7 @@ TEST(RightWaiting, DetachedThreadsThatEnd) {
       std::thread([done] {
         ++*done;
         done->notify_all();
-        std::this_thread::sleep_for(10min);  // and ends after the test
+        std::this_thread::sleep_for(10h);  // and ends after the test
       }).detach();
     for (int seen; (seen = done->load()) < 2;) done->wait(seen);
   }));
@@ -358,8 +364,10 @@ TEST(RightWaiting, DeadlinesInThePastAndZeroLimits) {
     std::mutex mutex;
     std::condition_variable changed;
     std::unique_lock lock(mutex);
-    CHECK(changed.wait_until(lock, std::chrono::steady_clock::now() - 1h) == std::cv_status::timeout);
-    CHECK(changed.wait_until(lock, std::chrono::system_clock::now() - 1h) == std::cv_status::timeout);
+    CHECK(changed.wait_until(lock, std::chrono::steady_clock::now() - 1h) ==
+          std::cv_status::timeout);
+    CHECK(changed.wait_until(lock, std::chrono::system_clock::now() - 1h) ==
+          std::cv_status::timeout);
     CHECK(!changed.wait_for(lock, 0s, [] { return false; }));
     std::binary_semaphore none(0);
     CHECK(!none.try_acquire_for(0s));

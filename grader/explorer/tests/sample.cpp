@@ -1,7 +1,6 @@
 // A test program as a suite has it, for program_test.cpp.
-#include <gtest/gtest.h>
-
 #include <atomic>
+#include <gtest/gtest.h>
 #include <thread>
 
 namespace {

@@ -12,17 +12,23 @@ namespace {
 
 TEST(Names, OfLocks) {
   EXPECT_EQ(name_in_line(ObjectKind::mutex, "std::lock_guard lock(mutex_);"), "mutex_");
-  EXPECT_EQ(name_in_line(ObjectKind::mutex, "const std::lock_guard<std::mutex> lock{state->mutex};"), "state->mutex");
-  EXPECT_EQ(name_in_line(ObjectKind::mutex, "std::unique_lock lock(this->mutex_, std::defer_lock);"), "mutex_");
+  EXPECT_EQ(
+      name_in_line(ObjectKind::mutex, "const std::lock_guard<std::mutex> lock{state->mutex};"),
+      "state->mutex");
+  EXPECT_EQ(
+      name_in_line(ObjectKind::mutex, "std::unique_lock lock(this->mutex_, std::defer_lock);"),
+      "mutex_");
   EXPECT_EQ(name_in_line(ObjectKind::mutex, "queue.mutex.unlock();"), "queue.mutex");
   EXPECT_EQ(name_in_line(ObjectKind::mutex, "return value_;"), "");
   EXPECT_EQ(name_in_line(ObjectKind::mutex, "std::lock_guard lock(odd ? b : a);"), "");
 }
 
 TEST(Names, OfConditionsAndAtomics) {
-  EXPECT_EQ(name_in_line(ObjectKind::condition, "changed_.wait(lock, [&] { return done_; });"), "changed_");
+  EXPECT_EQ(name_in_line(ObjectKind::condition, "changed_.wait(lock, [&] { return done_; });"),
+            "changed_");
   EXPECT_EQ(name_in_line(ObjectKind::condition, "state->changed.notify_all();"), "state->changed");
-  EXPECT_EQ(name_in_line(ObjectKind::atomic, "if (ready_.load(std::memory_order_acquire)) return;"), "ready_");
+  EXPECT_EQ(name_in_line(ObjectKind::atomic, "if (ready_.load(std::memory_order_acquire)) return;"),
+            "ready_");
   EXPECT_EQ(name_in_line(ObjectKind::atomic, "++count;"), "count");
   EXPECT_EQ(name_in_line(ObjectKind::atomic, "done = true;"), "done");
 }
@@ -30,8 +36,10 @@ TEST(Names, OfConditionsAndAtomics) {
 int widest_line(const std::string& text) {
   int widest = 0, now = 0;
   for (char c : text) {
-    if (c == '\n') now = 0;
-    else if ((c & 0xc0) != 0x80) widest = std::max(widest, ++now);
+    if (c == '\n')
+      now = 0;
+    else if ((c & 0xc0) != 0x80)
+      widest = std::max(widest, ++now);
   }
   return widest;
 }
@@ -57,7 +65,9 @@ TEST(Story, OfADeadlockSaysWhoHoldsWhat) {
     b.join();
   });
   EXPECT_EQ(story.kind, "deadlock");
-  EXPECT_EQ(story.headline, "Deadlock: thread 1 waits for right, which thread 2 holds; thread 2 waits for left, which thread 1 holds");
+  EXPECT_EQ(story.headline,
+            "Deadlock: thread 1 waits for right, which thread 2 holds; thread 2 waits for left, "
+            "which thread 1 holds");
   EXPECT_NE(story.lanes.find("> locks left"), std::string::npos) << story.lanes;
   EXPECT_NE(story.lanes.find("std::lock_guard second(right);"), std::string::npos) << story.lanes;
   EXPECT_LE(widest_line(story.lanes), 80) << story.lanes;
@@ -72,7 +82,8 @@ TEST(Story, OfALostWakeupNamesTheNotificationThatCameTooEarly) {
     changed.wait(lock);
   });
   EXPECT_NE(story.headline.find("waits on changed"), std::string::npos) << story.headline;
-  EXPECT_NE(story.headline.find("when nobody was waiting yet"), std::string::npos) << story.headline;
+  EXPECT_NE(story.headline.find("when nobody was waiting yet"), std::string::npos)
+      << story.headline;
 }
 
 TEST(Story, OfARaceNamesBothLines) {

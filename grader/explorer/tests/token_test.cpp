@@ -7,7 +7,8 @@ namespace {
 
 Token sample() {
   Token token{.test = "Explored.OneWins", .build = "5f1c2a90"};
-  token.decisions = {{7, 2, 1, Choice::run}, {40000, 1, 31, Choice::stale_read}, {0, 0, 0, Choice::early}};
+  token.decisions = {
+      {7, 2, 1, Choice::run}, {40000, 1, 31, Choice::stale_read}, {0, 0, 0, Choice::early}};
   return token;
 }
 
@@ -44,7 +45,8 @@ TEST(Token, NeedsNoQuotesInAShell) {
 }
 
 TEST(Token, RefusesAnythingElse) {
-  for (const char* text : {"", "x", "a~b", "a~b~", "a~b~c-", "a~b~d-!", "a~b~d-A", "~b~d-", "a~b~s-AA", "a~b~d-________________________"})
+  for (const char* text : {"", "x", "a~b", "a~b~", "a~b~c-", "a~b~d-!", "a~b~d-A", "~b~d-",
+                           "a~b~s-AA", "a~b~d-________________________"})
     EXPECT_FALSE(read_token(text)) << text;
   EXPECT_TRUE(read_token("a~b~d-"));
 }

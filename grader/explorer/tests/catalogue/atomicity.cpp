@@ -31,7 +31,8 @@ void check_then_set() {
   second.join();
   CHECK(winners == 1);
 }
-CATALOGUE_CASE(check_then_set, "a promise is checked, then settled: two resolvers may both pass the check");
+CATALOGUE_CASE(check_then_set,
+               "a promise is checked, then settled: two resolvers may both pass the check");
 
 template <Version version>
 void double_checked_lazy() {
@@ -55,7 +56,8 @@ void double_checked_lazy() {
   second.join();
   CHECK(computed == 1);
 }
-CATALOGUE_CASE(double_checked_lazy, "does not look again under the lock: both compute, one result dies in use");
+CATALOGUE_CASE(double_checked_lazy,
+               "does not look again under the lock: both compute, one result dies in use");
 
 template <Version version>
 void limit_off_by_one() {
@@ -86,7 +88,9 @@ void limit_off_by_one() {
     });
   for (std::thread& worker : workers) worker.join();
 }
-CATALOGUE_CASE(limit_off_by_one, "the second check lets one too many in when another caller passed the first one too");
+CATALOGUE_CASE(
+    limit_off_by_one,
+    "the second check lets one too many in when another caller passed the first one too");
 
 // A free list of indices; the right one counts its changes in the upper bits.
 template <Version version>
@@ -101,7 +105,8 @@ class FreeList {
     unsigned head = head_.load();
     while ((head & 0xff) != none) {
       unsigned next = next_[head & 0xff].load();
-      if (head_.compare_exchange_strong(head, successor(head, next))) return static_cast<int>(head & 0xff);
+      if (head_.compare_exchange_strong(head, successor(head, next)))
+        return static_cast<int>(head & 0xff);
     }
     return -1;
   }
@@ -176,7 +181,9 @@ void stale_then_fresh_read() {
   writer.join();
   reader.join();
 }
-CATALOGUE_CASE(stale_then_fresh_read, "reads in the wrong order: bites when the reader pauses through all sixty steps of the writer");
+CATALOGUE_CASE(
+    stale_then_fresh_read,
+    "reads in the wrong order: bites when the reader pauses through all sixty steps of the writer");
 
 template <Version version>
 void subscribe_after_settle() {
@@ -210,7 +217,9 @@ void subscribe_after_settle() {
   for (std::thread& thread : threads) thread.join();
   CHECK(fired == 2 && subscribers == 0);
 }
-CATALOGUE_CASE(subscribe_after_settle, "looks again only when somebody else subscribed too: a lone late subscriber is forgotten");
+CATALOGUE_CASE(
+    subscribe_after_settle,
+    "looks again only when somebody else subscribed too: a lone late subscriber is forgotten");
 
 }  // namespace
 }  // namespace catalogue

@@ -34,6 +34,6 @@ struct Entry {
   ((condition) ? void() : ::catalogue::check_failed(#condition, __FILE__, __LINE__))
 
 // Registers `template <Version> void name()` in both versions.
-#define CATALOGUE_CASE(name, flaw)                                                     \
+#define CATALOGUE_CASE(name, flaw)                                                        \
   const ::catalogue::Entry name##_entry(#name, flaw, &name<::catalogue::Version::flawed>, \
                                         &name<::catalogue::Version::right>)

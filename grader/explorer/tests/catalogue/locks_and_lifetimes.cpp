@@ -44,7 +44,8 @@ void abba_deadlock() {
   quick.join();
   CHECK(total == 2);
 }
-CATALOGUE_CASE(abba_deadlock, "takes two locks in either order, the other one only in a rare phase");
+CATALOGUE_CASE(abba_deadlock,
+               "takes two locks in either order, the other one only in a rare phase");
 
 struct FirstResult {
   std::mutex mutex;
@@ -90,7 +91,8 @@ void dangling_first() {
   CHECK(first());
   for (std::thread& worker : pool) worker.join();
 }
-CATALOGUE_CASE(dangling_first, "first-of-two returns while the loser still holds a reference into its frame");
+CATALOGUE_CASE(dangling_first,
+               "first-of-two returns while the loser still holds a reference into its frame");
 
 // A rendezvous: the sender puts the value straight into a waiting receiver's slot.
 template <Version version>
@@ -141,7 +143,8 @@ void value_lost_at_deadline() {
   sender.join();
   CHECK(sent == received.has_value());
 }
-CATALOGUE_CASE(value_lost_at_deadline, "the slot is filled in the moment the time runs out: sent, but never received");
+CATALOGUE_CASE(value_lost_at_deadline,
+               "the slot is filled in the moment the time runs out: sent, but never received");
 
 template <Version version>
 void freed_while_notifying() {
@@ -178,7 +181,8 @@ void freed_while_notifying() {
     setter.join();
   }
 }
-CATALOGUE_CASE(freed_while_notifying, "the waiter destroys the state while the notifier is still inside it");
+CATALOGUE_CASE(freed_while_notifying,
+               "the waiter destroys the state while the notifier is still inside it");
 
 }  // namespace
 }  // namespace catalogue

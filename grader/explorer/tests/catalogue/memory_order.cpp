@@ -45,7 +45,8 @@ void relaxed_publication() {
   if (ready.load(observing<version>)) CHECK(data == 42);
   writer.join();
 }
-CATALOGUE_CASE(relaxed_publication, "published with relaxed order: a race, though only when the reader sees the flag");
+CATALOGUE_CASE(relaxed_publication,
+               "published with relaxed order: a race, though only when the reader sees the flag");
 
 template <Version version>
 void store_buffering() {
@@ -65,7 +66,9 @@ void store_buffering() {
   second.join();
   CHECK(seen_y == 1 || seen_x == 1);
 }
-CATALOGUE_CASE(store_buffering, "each stores, then looks for the other: without sequential consistency both may look too early");
+CATALOGUE_CASE(store_buffering,
+               "each stores, then looks for the other: without sequential consistency both may "
+               "look too early");
 
 template <Version version>
 void weak_message_passing() {
@@ -77,7 +80,8 @@ void weak_message_passing() {
   if (ready.load(observing<version>)) CHECK(data.load(std::memory_order_relaxed) == 42);
   writer.join();
 }
-CATALOGUE_CASE(weak_message_passing, "no race, both are atomic, but nothing orders the data before the flag");
+CATALOGUE_CASE(weak_message_passing,
+               "no race, both are atomic, but nothing orders the data before the flag");
 
 }  // namespace
 }  // namespace catalogue

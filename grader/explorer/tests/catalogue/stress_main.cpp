@@ -1,16 +1,16 @@
-// The catalogue on real threads, as fast as they go, for comparison: plain or under ThreadSanitizer.
+// The catalogue on real threads, as fast as they go, for comparison: plain or under
+// ThreadSanitizer.
 //   catalogue_stress CASE flawed|right SECONDS
 // prints how long it took until something went wrong: an assertion, a report, a crash, a stall.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 
 #include "case.hpp"
 

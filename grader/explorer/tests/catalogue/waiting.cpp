@@ -38,7 +38,9 @@ void lost_wakeup() {
   }
   signaller.join();
 }
-CATALOGUE_CASE(lost_wakeup, "the flag is checked outside the mutex: the notification falls between check and wait");
+CATALOGUE_CASE(
+    lost_wakeup,
+    "the flag is checked outside the mutex: the notification falls between check and wait");
 
 template <Version version>
 void notify_before_set() {
@@ -62,7 +64,8 @@ void notify_before_set() {
   }
   producer.join();
 }
-CATALOGUE_CASE(notify_before_set, "notifies before the state is set: who looks in between sleeps for ever");
+CATALOGUE_CASE(notify_before_set,
+               "notifies before the state is set: who looks in between sleeps for ever");
 
 template <Version version>
 void missed_atomic_notify() {
@@ -87,7 +90,8 @@ void missed_atomic_notify() {
   }
   setter.join();
 }
-CATALOGUE_CASE(missed_atomic_notify, "the ticket is read after the condition: a change in between goes unnoticed");
+CATALOGUE_CASE(missed_atomic_notify,
+               "the ticket is read after the condition: a change in between goes unnoticed");
 
 template <Version version>
 void wait_without_predicate() {
@@ -110,7 +114,8 @@ void wait_without_predicate() {
   }
   setter.join();
 }
-CATALOGUE_CASE(wait_without_predicate, "waits without a loop: a spurious wake-up passes for the event");
+CATALOGUE_CASE(wait_without_predicate,
+               "waits without a loop: a spurious wake-up passes for the event");
 
 // Concurrent callers of one key share one computation.
 template <Version version>
@@ -160,7 +165,8 @@ void singleflight_erase_before_store() {
     });
   for (std::thread& caller : callers) caller.join();
 }
-CATALOGUE_CASE(singleflight_erase_before_store, "the flight is over before its result is stored: a sharer finds nothing");
+CATALOGUE_CASE(singleflight_erase_before_store,
+               "the flight is over before its result is stored: a sharer finds nothing");
 
 }  // namespace
 }  // namespace catalogue
