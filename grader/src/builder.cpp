@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "build_log.hpp"
+#include "death.hpp"
 #include "digest.hpp"
 #include "files.hpp"
 #include "process.hpp"
@@ -239,6 +240,7 @@ void Builder::keep(const std::string& key, const BuildOutcome& outcome, const fs
     fs::copy_file(out / "program", kept.path() / "program");
     fs::permissions(kept.path() / "program", fs::perms(0755));
     fs::copy_file(out / "symbols", kept.path() / "symbols");
+    write_whole_file(kept.path() / "suppressions", thread_suppressions);
   }
   write_whole_file(kept.path() / "build.json", to_json(outcome));
   kept.keep_as(folder(key));

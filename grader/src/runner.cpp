@@ -205,7 +205,8 @@ RunOutcome Runner::run() {
     }
     if (const auto trouble = machine_trouble(current); !trouble.empty()) {
       take_results(current);
-      if (trouble != "interrupted" && ++troubles < most_machine_troubles) continue;
+      const bool again = trouble != "interrupted" && ++troubles < most_machine_troubles;
+      if (again && (order_.empty() || !left_over().empty())) continue;
       outcome_.machine = trouble;
       break;
     }

@@ -140,8 +140,12 @@ Stage collect(const Program& program, const std::vector<Task>& tasks) {
 void write_stage(const Stage& stage, const fs::path& folder, const fs::path& runtime,
                  const fs::path& testing) {
   for (const auto& file : stage.files) {
-    fs::create_directories(folder / file.path.parent_path());
-    write_whole_file(folder / file.path, file.bytes);
+    const auto target = folder / file.path;
+    fs::create_directories(target.parent_path());
+    write_whole_file(target, file.bytes);
+    // Whatever our umask is, the box's user reads them.
+    fs::permissions(target.parent_path(), fs::perms(0755));
+    fs::permissions(target, fs::perms(0644));
   }
   fs::create_directory_symlink(runtime, folder / "runtime");
   fs::create_directory_symlink(testing, folder / "testing");

@@ -93,7 +93,7 @@ std::size_t utf8_length(std::string_view text) {
 }
 
 // A test may print any bytes; the line must be JSON all the same.
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   std::string result = "\"";
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
@@ -117,15 +117,15 @@ std::string quoted(std::string_view text) {
 
 }  // namespace
 
-Event::Event(std::string_view kind) : json_("{\"event\":" + quoted(kind)) {}
+Event::Event(std::string_view kind) : json_("{\"event\":" + json_text(kind)) {}
 
 Event& Event::key(std::string_view name) {
-  json_ += "," + quoted(name) + ":";
+  json_ += "," + json_text(name) + ":";
   return *this;
 }
 
 Event& Event::text(std::string_view name, std::string_view value) {
-  key(name).json_ += quoted(value);
+  key(name).json_ += json_text(value);
   return *this;
 }
 
@@ -133,7 +133,7 @@ Event& Event::texts(std::string_view name, std::span<const std::string> values) 
   key(name).json_ += '[';
   for (const auto& value : values) {
     if (json_.back() != '[') json_ += ',';
-    json_ += quoted(value);
+    json_ += json_text(value);
   }
   json_ += ']';
   return *this;
