@@ -103,7 +103,7 @@ std::size_t utf8_length(std::string_view text) {
   return overlong || not_unicode ? 0 : length;
 }
 
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   std::string result = "\"";
   while (!text.empty()) {
     std::size_t length = utf8_length(text);
@@ -127,15 +127,15 @@ std::string quoted(std::string_view text) {
 
 }  // namespace
 
-Message::Message(std::string_view event) : json_("{\"event\":" + quoted(event)) {}
+Message::Message(std::string_view event) : json_("{\"event\":" + json_text(event)) {}
 
 Message& Message::key(std::string_view name) {
-  json_ += "," + quoted(name) + ":";
+  json_ += "," + json_text(name) + ":";
   return *this;
 }
 
 Message& Message::text(std::string_view name, std::string_view value) {
-  key(name).json_ += quoted(value);
+  key(name).json_ += json_text(value);
   return *this;
 }
 
@@ -143,7 +143,7 @@ Message& Message::texts(std::string_view name, std::span<const std::string> valu
   key(name).json_ += '[';
   for (const std::string& value : values) {
     if (json_.back() != '[') json_ += ',';
-    json_ += quoted(value);
+    json_ += json_text(value);
   }
   json_ += ']';
   return *this;

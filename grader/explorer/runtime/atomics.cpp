@@ -1,27 +1,12 @@
-// Atomics, and what a load of one may return.
-//
-// The stores to an atomic are kept in modification order, which is the order they were executed
-// in; read-modify-writes always see the latest. A plain load may return an older store as long as
-//  - neither a later store, nor a load that saw a later one, happens before it (coherence), and
-//  - sequential consistency does not forbid it: SC operations on one object see each other in the
-//    order of execution (History::sc_floor); SC fences and operations order across objects
-//    (runtime.sc_all, sc_fences: C++20 [atomics.order] 4.2-4.4).
-// That is a subset of what the standard allows, never more: a failure found this way is real.
+// The atomic operations that the instrumentation calls. What a load may return: see history.hpp.
 #include "choice.hpp"
+#include "history.hpp"
 #include "scheduler.hpp"
 #include "shadow.hpp"
 #include "trace.hpp"
 
 namespace explorer {
 namespace {
-
-enum Order { relaxed, consume, acquire_order, release_order, acq_rel, seq_cst };
-
-Order order_of(int order) { return static_cast<Order>(order & 0xff); }
-bool acquires(Order o) {
-  return o == consume || o == acquire_order || o == acq_rel || o == seq_cst;
-}
-bool releases(Order o) { return o == release_order || o == acq_rel || o == seq_cst; }
 
 constexpr int longest_stale_run = 3;  // a store becomes visible in finite time
 
@@ -37,65 +22,6 @@ std::int64_t shown(T value) {
   return static_cast<std::int64_t>(bits_of(value));
 }
 
-void see(StoreRecord& store) {
-  std::uint32_t& first = store.seen[self->id];
-  if (!first) first = self->clock.at[self->id];
-}
-
-void push(Object& object, std::uint64_t value, const VectorClock& carried, Order order) {
-  History& history = object.history;
-  StoreRecord& store = history.at(history.count++);
-  store.value = value;
-  store.release.assign(carried);
-  fill_bytes(store.seen, 0, sizeof store.seen);
-  see(store);
-  if (order == seq_cst) history.sc_floor = history.count - 1;
-}
-
-// The history starts, or starts again, with what is in memory: a plain write made it.
-template <class T>
-void synchronise_history(Object& object, const volatile T* address) {
-  History& history = object.history;
-  std::uint64_t value = bits_of(*address);
-  if (history.count && history.at(history.count - 1).value == value) return;
-  history.count = 1;
-  history.sc_floor = 0;
-  fill_bytes(history.stale_run, 0, sizeof history.stale_run);
-  StoreRecord& store = history.at(0);
-  store.value = value;
-  store.release.clear();
-  store.release.join(object.release);
-  fill_bytes(store.seen, 0, sizeof store.seen);
-}
-
-// SC operations and fences keep a common view; see the comment at the top.
-void pass_sc_operation() {
-  runtime.sc_all.join(self->clock);
-  runtime.sc_all.join(self->view);
-  tick(self);
-}
-
-bool covered(const StoreRecord& store, bool sc_load) {
-  for (int i = 0; i < runtime.thread_count; ++i) {
-    std::uint32_t first = store.seen[i];
-    if (!first) continue;
-    if (self->clock.covers(i, first) || self->view.covers(i, first)) return true;
-    if (sc_load && runtime.sc_fences.covers(i, first)) return true;
-  }
-  return false;
-}
-
-// The oldest store that a load by this thread may return.
-std::uint32_t oldest_readable(Object& object, Order order) {
-  History& history = object.history;
-  std::uint32_t latest = history.count - 1;
-  std::uint32_t oldest = history.count > history_length ? history.count - history_length : 0;
-  if (order == seq_cst && history.sc_floor > oldest) oldest = history.sc_floor;
-  for (std::uint32_t i = latest; i > oldest; --i)
-    if (covered(history.at(i), order == seq_cst)) return i;
-  return oldest;
-}
-
 template <class T>
 T load(const volatile T* address, int order_code, Address pc) {
   if (!active()) return *address;
@@ -107,7 +33,7 @@ T load(const volatile T* address, int order_code, Address pc) {
   bool stale = false;
   const VectorClock* learned = &object.release;
   if constexpr (sizeof(T) <= 8) {
-    synchronise_history(object, address);
+    synchronise_history(object, bits_of(*address));
     History& history = object.history;
     std::uint32_t latest = history.count - 1, back = 0;
     std::uint8_t& run = history.stale_run[self->id];
@@ -117,7 +43,7 @@ T load(const volatile T* address, int order_code, Address pc) {
           choose(Choice::stale_read, static_cast<int>(span) + 1, runtime.rate_stale));
     run = static_cast<std::uint8_t>(back ? run + 1 : 0);
     StoreRecord& store = history.at(latest - back);
-    see(store);
+    see_store(store);
     learned = &store.release;
     value = static_cast<T>(store.value);
     stale = back != 0;
@@ -151,11 +77,11 @@ void store(volatile T* address, T value, int order_code, Address pc) {
   Object& object = schedule_point(Op::store, const_cast<T*>(address), ObjectKind::atomic);
   on_access(address_of(address), sizeof(T), access_atomic | access_write, pc);
   mark_sync_object(const_cast<T*>(address));
-  synchronise_history(object, address);
+  synchronise_history(object, bits_of(*address));
   if (*address != value) note_progress();
   object.release.assign(carried_by(order));  // a plain store ends a release sequence
   *address = value;
-  push(object, bits_of(value), object.release, order);
+  push_store(object, bits_of(value), object.release, order);
   if (order == seq_cst)
     pass_sc_operation();
   else if (releases(order))
@@ -169,7 +95,7 @@ void write_after_read(Object& object, volatile T* address, T value, Order order)
   if (*address != value) note_progress();
   object.release.join(carried_by(order));
   *address = value;
-  push(object, bits_of(value), object.release, order);
+  push_store(object, bits_of(value), object.release, order);
   if (order == seq_cst)
     pass_sc_operation();
   else if (releases(order))
@@ -178,7 +104,7 @@ void write_after_read(Object& object, volatile T* address, T value, Order order)
 
 void read_latest(Object& object, Order order) {
   History& history = object.history;
-  see(history.at(history.count - 1));
+  see_store(history.at(history.count - 1));
   history.stale_run[self->id] = 0;
   if (acquires(order))
     acquire(object);
@@ -197,7 +123,7 @@ T read_modify_write(volatile T* address, int order_code, Address pc, Change chan
   Object& object = schedule_point(Op::exchange, const_cast<T*>(address), ObjectKind::atomic);
   on_access(address_of(address), sizeof(T), access_atomic | access_write, pc);
   mark_sync_object(const_cast<T*>(address));
-  synchronise_history(object, address);
+  synchronise_history(object, bits_of(*address));
   T old = *address, value = change(old);
   read_latest(object, order);
   if (old == value) note_idle(pc, address_of(address) * 31 + bits_of(value));
@@ -221,7 +147,7 @@ bool compare_exchange(volatile T* address, T* expected, T value, int order_code,
   }
   Object& object =
       schedule_point(Op::compare_exchange, const_cast<T*>(address), ObjectKind::atomic);
-  synchronise_history(object, address);
+  synchronise_history(object, bits_of(*address));
   T old = *address;
   bool equal = old == *expected;
   bool spurious = equal && weak && choose(Choice::weak_failure, 2, runtime.rate_weak);

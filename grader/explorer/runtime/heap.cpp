@@ -9,6 +9,7 @@
 
 #include "failure.hpp"
 #include "shadow.hpp"
+#include "shadow_memory.hpp"
 #include "symbols.hpp"
 
 extern "C" {
@@ -102,7 +103,7 @@ void* take(std::size_t size, std::size_t align) {
 
 void* from_libc(std::size_t size, std::size_t align) {
   void* block = align > alignment ? __libc_memalign(align, size) : __libc_malloc(size);
-  if (block) on_allocate(address_of(block), size);
+  if (block) forget_cells(address_of(block), size);
   return block;
 }
 

@@ -4,7 +4,7 @@
 #include "heap.hpp"
 #include "objects.hpp"
 #include "scheduler.hpp"
-#include "shadow.hpp"
+#include "shadow_memory.hpp"
 #include "stacks.hpp"
 #include "strategy.hpp"
 #include "trace.hpp"

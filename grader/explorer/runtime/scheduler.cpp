@@ -5,18 +5,13 @@
 #include "choice.hpp"
 #include "failure.hpp"
 #include "strategy.hpp"
+#include "virtual_time.hpp"
 
 namespace explorer {
 namespace {
 
 constexpr std::uint64_t give_up_after = 5;  // times the length from which on turns are fair
 constexpr std::uint64_t fair_run = 300;     // operations in a row while others could run
-constexpr int patience_before_time_passes = 4;
-constexpr std::uint64_t idle_rounds_of_a_livelock = 20000;
-constexpr Nanoseconds longest_tick = 10'000'000;
-constexpr Nanoseconds longest_afterlife = 3600ull * 1'000'000'000;
-constexpr std::uint64_t most_timers_after_body = 1000;
-constexpr std::uint32_t restless_run = 4000;  // operations without ever waiting: it polls
 
 void sleep_until_turn(Thread& thread) {
   while (!__atomic_load_n(&thread.go, __ATOMIC_ACQUIRE))
@@ -35,56 +30,6 @@ __attribute__((noinline)) void hand_over(Thread& from, Thread& to) {
   from.parked_at = address_of(__builtin_frame_address(0));
   give_turn(to);
   sleep_until_turn(from);
-}
-
-void time_out(Thread& thread) {
-  thread.state = ThreadState::runnable;
-  thread.timed_out = true;
-  thread.impatient = false;
-}
-
-bool advance_to_next_timer() {
-  Nanoseconds next = never;
-  for (int i = 0; i < runtime.thread_count; ++i)
-    if (threads[i].state == ThreadState::blocked && threads[i].timed && threads[i].deadline < next)
-      next = threads[i].deadline;
-  if (next == never) return false;
-  if (next > runtime.now) runtime.now = next;
-  if (runtime.body_over && ++runtime.timers_after_body > most_timers_after_body &&
-      runtime.now > runtime.body_over_at + longest_afterlife)
-    fail(FailureKind::left_behind, "it is still running an hour (of virtual time) later");
-  fire_timers();
-  return true;
-}
-
-// It is runnable, but its next step is to take a lock that another thread holds.
-bool would_block(const Thread& thread) {
-  const Object* lock = thread.op_state;  // its place may have gone to another object since
-  return thread.op == Op::lock && lock && lock->address == address_of(thread.op_object) &&
-         lock->owner >= 0 && lock->owner != thread.id;
-}
-
-// It does not block, but what it does amounts to waiting.
-bool only_waits(const Thread& thread) {
-  return thread.patience > patience_before_time_passes || thread.restless > restless_run;
-}
-
-// Every thread that could run only looks and yields: time passes for them.
-void pass_time(Thread& current) {
-  if (!only_waits(current)) return;
-  for (int i = 0; i < runtime.thread_count; ++i)
-    if (threads[i].state == ThreadState::runnable && &threads[i] != &current &&
-        !only_waits(threads[i]) && !would_block(threads[i]))
-      return;
-  if (advance_to_next_timer()) return;
-  if (current.patience <= patience_before_time_passes) return;  // it may be working, after all
-  ++runtime.idle_rounds;
-  int doublings = static_cast<int>(runtime.idle_rounds / 4);
-  Nanoseconds step = doublings < 14 ? 1000ull << doublings : longest_tick;
-  runtime.now += step;
-  if (runtime.idle_rounds > idle_rounds_of_a_livelock)
-    fail(FailureKind::livelock, "nothing has changed in its last %llu looks",
-         static_cast<unsigned long long>(idle_rounds_of_a_livelock));
 }
 
 int collect(Thread** out) {
@@ -156,14 +101,6 @@ bool moves_freely(Op op) {
 }
 
 }  // namespace
-
-void fire_timers() {
-  for (int i = 0; i < runtime.thread_count; ++i) {
-    Thread& thread = threads[i];
-    if (thread.state == ThreadState::blocked && thread.timed && thread.deadline <= runtime.now)
-      time_out(thread);
-  }
-}
 
 Object& schedule_point(Op op, const void* address, ObjectKind kind) {
   Thread& thread = *self;

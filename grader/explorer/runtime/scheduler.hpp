@@ -31,7 +31,4 @@ void note_idle(Address where, std::uint64_t value);
 // The thread changed something others can see.
 void note_progress();
 
-// Timers whose moment has come make their threads runnable.
-void fire_timers();
-
 }  // namespace explorer

@@ -2,42 +2,14 @@
 
 #include "failure.hpp"
 #include "scheduler.hpp"
+#include "shadow_memory.hpp"
 #include "stacks.hpp"
 #include "trace.hpp"
 
 namespace explorer {
 namespace {
 
-constexpr int slots_per_cell = 4;
-constexpr int page_bits = 9;
-constexpr int cells_per_page = 1 << (page_bits - 3);
-constexpr int page_table_size = 1 << 16;
 constexpr std::uint32_t plain_run_before_a_turn = 20000;
-
-struct Slot {
-  std::uint32_t time;  // of the thread's clock
-  std::uint32_t step;
-  std::uint32_t pc;  // offset from the executable
-  std::uint8_t thread;
-  std::uint8_t bytes;  // one bit per byte of the eight
-  std::uint8_t flags;
-};
-
-struct Cell {
-  std::uint32_t generation;
-  std::uint8_t count;
-  bool sync;  // a mutex, condition variable or atomic lives here
-  Slot slot[slots_per_cell];
-};
-
-struct Page {
-  Address key;
-  Cell cell[cells_per_page];
-};
-
-Page** page_table;
-int page_count;
-Page* last_page;
 
 extern "C" const char __executable_start[];
 
@@ -45,55 +17,6 @@ std::uint32_t pack(Address pc) {
   return static_cast<std::uint32_t>(pc - address_of(__executable_start));
 }
 Address unpack(std::uint32_t pc) { return address_of(__executable_start) + pc; }
-
-Page* new_page() {
-  static char* free_memory;
-  static std::size_t left;
-  if (left < sizeof(Page)) {
-    left = 1 << 22;
-    free_memory = static_cast<char*>(map_memory(left));
-  }
-  Page* page = reinterpret_cast<Page*>(free_memory);
-  free_memory += sizeof(Page);
-  left -= sizeof(Page);
-  return page;
-}
-
-Page* page_of(Address address, bool create) {
-  Address key = address >> page_bits;
-  if (last_page && last_page->key == key) return last_page;
-  std::uint32_t h = static_cast<std::uint32_t>(key * 0x9e3779b97f4a7c15ull >> 40);
-  for (std::uint32_t i = 0;; ++i) {
-    Page*& entry = page_table[(h + i) % page_table_size];
-    if (!entry) {
-      if (!create) return nullptr;
-      if (++page_count > page_table_size / 2)
-        cannot_explore("the test touches more than %d MB of memory", page_table_size >> 12);
-      entry = new_page();
-      entry->key = key;
-    }
-    if (entry->key == key) return last_page = entry;
-  }
-}
-
-Cell& cell_in(Page& page, Address address) { return page.cell[(address >> 3) % cells_per_page]; }
-
-Cell* existing_cell(Address address) {
-  Page* page = page_of(address, false);
-  if (!page) return nullptr;
-  Cell& cell = cell_in(*page, address);
-  return cell.generation == runtime.generation ? &cell : nullptr;
-}
-
-Cell& cell_at(Address address) {
-  Cell& cell = cell_in(*page_of(address, true), address);
-  if (cell.generation != runtime.generation) {
-    cell.generation = runtime.generation;
-    cell.count = 0;
-    cell.sync = false;
-  }
-  return cell;
-}
 
 struct Probe {
   Address address;  // of the whole access
@@ -280,16 +203,6 @@ void on_free(Address address, std::size_t size, Address pc, bool checked) {
   });
 }
 
-void on_allocate(Address address, std::size_t size) {
-  for (Address at = address & ~Address{7}; at < address + size;) {
-    Page* page = page_of(at, false);
-    Address page_end = ((at >> page_bits) + 1) << page_bits;
-    if (page_end > address + size) page_end = address + size;
-    for (; at < page_end; at += 8)
-      if (page) cell_in(*page, at).generation = 0;
-  }
-}
-
 void check_destroyed(Object& object) {
   const void* address = reinterpret_cast<void*>(object.address);
   shared->failure.object = object.id;
@@ -299,10 +212,6 @@ void check_destroyed(Object& object) {
     fail(FailureKind::misuse, "it destroys a shared mutex that is locked");
   if (object.kind == ObjectKind::condition && waiting(WaitFor::condition, address))
     fail(FailureKind::misuse, "it destroys a condition variable that a thread waits on");
-}
-
-void reset_shadow() {
-  if (!page_table) page_table = static_cast<Page**>(map_memory(sizeof(Page*) * page_table_size));
 }
 
 }  // namespace explorer

@@ -23,15 +23,10 @@ void check_alive(const void* address, Address pc);
 // with earlier accesses that nothing orders before.
 void on_free(Address address, std::size_t size, Address pc, bool checked);
 
-// The block is new: nothing that happened at its address before counts.
-void on_allocate(Address address, std::size_t size);
-
 // Fails when it is a mutex somebody holds or a condition variable somebody waits on.
 void check_destroyed(Object& object);
 
 // Marks the memory of an object so that a plain write over it is noticed.
 void mark_sync_object(const void* address);
-
-void reset_shadow();
 
 }  // namespace explorer

@@ -6,11 +6,7 @@
 #include <cxxabi.h>
 #include <exception>
 #include <fcntl.h>
-#include <filesystem>
-#include <fstream>
-#include <poll.h>
 #include <signal.h>
-#include <sstream>
 #include <string>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -26,14 +22,12 @@
 #include "runtime/stacks.hpp"
 #include "runtime/strategy.hpp"
 #include "search/process.hpp"
+#include "search/watchdog.hpp"
 
 namespace explorer {
 namespace {
 
 constexpr int exit_failed = 10;  // and above: see failure.cpp
-constexpr double patience_when_asleep =
-    2;  // seconds of the child's threads all sleeping in the kernel
-constexpr double patience_when_busy = 10;  // seconds of processor time without a step
 
 double effort_before_fork;  // in a child: what had been spent when it began
 
@@ -141,57 +135,6 @@ bool search_starts_again(std::uint64_t ran, bool at_end) {
   end_orderly();
 }
 
-struct Activity {
-  double processor_seconds = 0;
-  bool asleep = true;  // no thread runs or is waiting for a processor
-};
-
-// What the child is doing, from /proc.
-Activity activity_of(pid_t child) {
-  Activity activity;
-  std::error_code error;
-  for (const auto& task :
-       std::filesystem::directory_iterator("/proc/" + std::to_string(child) + "/task", error)) {
-    std::ifstream file(task.path() / "stat");
-    std::string line;
-    std::getline(file, line);
-    std::size_t after_name = line.rfind(')');
-    if (after_name == std::string::npos) continue;
-    std::istringstream rest(line.substr(after_name + 2));
-    std::string state, skip;
-    rest >> state;
-    for (int i = 0; i < 10; ++i) rest >> skip;
-    double user = 0, system = 0;
-    rest >> user >> system;
-    activity.processor_seconds += (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-    activity.asleep &= state == "S";
-  }
-  return activity;
-}
-
-// Waits for the child; kills it when it makes no progress. On a loaded machine it may get no
-// processor for long: what counts is what it does with the time it gets.
-bool wait_for_child(pid_t child, int pipe) {
-  std::uint64_t beat = 0;
-  double busy_since = 0;  // on the child's own processor clock
-  double asleep_since = wall_seconds();
-  for (;;) {
-    pollfd end{pipe, POLLIN, 0};
-    int ready = ::poll(&end, 1, 200);
-    if (ready > 0 || (ready < 0 && errno != EINTR)) return false;
-    Activity activity = activity_of(child);
-    bool progress = shared->heartbeat != beat;
-    beat = shared->heartbeat;
-    if (progress) busy_since = activity.processor_seconds;
-    if (progress || !activity.asleep) asleep_since = wall_seconds();
-    if (wall_seconds() - asleep_since < patience_when_asleep &&
-        activity.processor_seconds - busy_since < patience_when_busy)
-      continue;
-    ::kill(child, SIGKILL);
-    return true;
-  }
-}
-
 }  // namespace
 
 Shared& shared_memory() {
@@ -242,7 +185,7 @@ ChildResult run_in_child(const Batch& batch, const RunOnce& run_once) {
     run_child(batch, run_once);
   }
   ::close(ends[1]);
-  bool killed = wait_for_child(child, ends[0]);
+  bool killed = watch_child(child, ends[0]);
   ::close(ends[0]);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {

@@ -1,0 +1,146 @@
+// Wrong: a cancelled wait_all() reports nothing but that; bites when some had settled.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "future.hpp"
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+
+namespace futures {
+
+namespace detail {
+
+template <class T>
+struct Tally {
+  std::vector<std::optional<Result<T>>> outcomes;
+  std::size_t missing;
+  std::optional<std::size_t> first_value{};
+  std::optional<std::size_t> first_error{};
+};
+
+template <class T>
+class Gathering {
+ public:
+  using Enough = bool (*)(const Tally<T>&);
+
+  Gathering(std::size_t inputs, Enough enough)
+      : enough_(enough), tally_{std::vector<std::optional<Result<T>>>(inputs), inputs} {}
+
+  void arrive(std::size_t index, Result<T> outcome) {
+    const std::lock_guard lock(mutex_);
+    if (closed_ || tally_.outcomes[index]) return;
+    auto& first = outcome ? tally_.first_value : tally_.first_error;
+    if (!first) first = index;
+    tally_.outcomes[index].emplace(std::move(outcome));
+    --tally_.missing;
+    if (enough_(tally_)) changed_.notify_one();
+  }
+
+  bool wait(const Context& context) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait(lock, context.stop_token(), [this] { return enough_(tally_); });
+  }
+
+  Tally<T> close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    return std::move(tally_);
+  }
+
+ private:
+  const Enough enough_;
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  Tally<T> tally_;
+  bool closed_ = false;
+};
+
+template <class T>
+Result<T> copy_of(const Result<T>& outcome) {
+  try {
+    return outcome;
+  } catch (...) {
+    return std::unexpected(error_from_current_exception());
+  }
+}
+
+template <class T>
+Tally<T> gather(const Context& context, const std::vector<Future<T>>& futures,
+                typename Gathering<T>::Enough enough) {
+  const auto gathering = std::make_shared<Gathering<T>>(futures.size(), enough);
+  for (std::size_t i = 0; i < futures.size(); ++i) {
+    futures[i].on_settled(
+        [gathering, i](const Result<T>& outcome) { gathering->arrive(i, copy_of(outcome)); });
+  }
+  if (!gathering->wait(context)) {
+    for (std::size_t i = 0; i < futures.size(); ++i) {
+      if (futures[i].settled()) gathering->arrive(i, futures[i].await(context));
+    }
+  }
+  Tally<T> tally = gathering->close();
+  for (const auto& future : futures) future.cancel();
+  return tally;
+}
+
+template <class T>
+Error every_failure(const Tally<T>& tally) {
+  std::string message = "none of " + std::to_string(tally.outcomes.size()) + " succeeded";
+  for (std::size_t i = 0; i < tally.outcomes.size(); ++i) {
+    const Error& error = tally.outcomes[i]->error();
+    message += (i == 0 ? ": [" : "; [") + std::to_string(i) + "] " + error.code.message();
+    if (!error.message.empty()) message += ", " + error.message;
+  }
+  return {tally.outcomes[*tally.first_error]->error().code, std::move(message)};
+}
+
+}  // namespace detail
+
+template <class T>
+Result<std::vector<T>> all(const Context& context, std::vector<Future<T>> futures) {
+  auto tally = detail::gather<T>(context, futures, [](const detail::Tally<T>& so_far) {
+    return so_far.missing == 0 || so_far.first_error.has_value();
+  });
+  if (tally.first_error) return std::unexpected(tally.outcomes[*tally.first_error]->error());
+  if (tally.missing > 0) return std::unexpected(*context.error());
+  std::vector<T> values;
+  values.reserve(futures.size());
+  for (auto& outcome : tally.outcomes) values.push_back(**std::move(outcome));
+  return values;
+}
+
+template <class T>
+Result<T> first(const Context& context, std::vector<Future<T>> futures) {
+  if (futures.empty()) {
+    return std::unexpected(Error{Errc::invalid_argument, "first() of no futures at all"});
+  }
+  auto tally = detail::gather<T>(context, futures, [](const detail::Tally<T>& so_far) {
+    return so_far.missing == 0 || so_far.first_value.has_value();
+  });
+  if (tally.first_value) return *std::move(tally.outcomes[*tally.first_value]);
+  if (tally.missing > 0) return std::unexpected(*context.error());
+  return std::unexpected(detail::every_failure(tally));
+}
+
+template <class T>
+std::vector<Result<T>> wait_all(const Context& context, std::vector<Future<T>> futures) {
+  auto tally = detail::gather<T>(
+      context, futures, [](const detail::Tally<T>& so_far) { return so_far.missing == 0; });
+  std::vector<Result<T>> results;
+  results.reserve(futures.size());
+  const bool complete = tally.missing == 0;
+  for (auto& outcome : tally.outcomes) {
+    results.push_back(complete ? *std::move(outcome)
+                               : Result<T>(std::unexpected(*context.error())));
+  }
+  return results;
+}
+
+}  // namespace futures
