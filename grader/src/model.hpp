@@ -64,7 +64,7 @@ struct TestResult {
 
 // The budgets of a task's explored tests.
 struct ExploreBudget {
-  double seconds = 4;
+  double seconds = 4;  // 0: the task has nothing to explore
   int bound = 2;  // preemptions
 };
 

@@ -72,6 +72,9 @@ std::string row(const TaskReport& task, const Paint& paint) {
     const auto mark = mark_of(task.flavours[i]);
     line += paint(tone_of(mark), padded(word_for(mark), kColumns.at(i).width));
   }
+  for (auto i = task.flavours.size(); i < std::size(all_flavours); ++i) {
+    line += paint(Tone::quiet, padded("-", kColumns.at(i).width));  // nothing to explore
+  }
   line +=
       paint(own_test_tone(task.own_test.verdict), padded(own_test_word(task), kColumns[4].width));
   return line + points_cell(task, paint) + "\n";

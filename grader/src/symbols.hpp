@@ -13,6 +13,7 @@ namespace grader {
 struct Symbols {
   std::set<std::string, std::less<>> wanted;     // undefined: called or read
   std::set<std::string, std::less<>> functions;  // defined for other objects to see
+  std::set<std::string, std::less<>> weak;  // as well, by whoever comes first: templates, inline
   std::set<std::string, std::less<>> data;
 };
 

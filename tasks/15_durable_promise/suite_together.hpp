@@ -230,6 +230,9 @@ TEST(Stress, ProcessesAgreeOnOneOutcome) {
   const Folder folder;
   constexpr int processes = 4;
   constexpr int promises = 40;
+  FileStorage storage(folder.promises());
+  const auto nothing = storage.all();
+  ASSERT_TRUE(nothing) << nothing.error().message;
   std::vector<workbook::Child> children;
   for (int i = 0; i < processes; ++i) {
     children.emplace_back(
@@ -245,7 +248,6 @@ TEST(Stress, ProcessesAgreeOnOneOutcome) {
       winner[std::stoi(*line)] = i;
     }
   }
-  FileStorage storage(folder.promises());
   for (int i = 0; i < promises; ++i) {
     ASSERT_EQ(winners[i], 1) << "processes that were told they settled promise " << i;
     ASSERT_EQ(storage.load("race-" + std::to_string(i))->value, winner[i]);

@@ -93,6 +93,7 @@ class Audit {
     candidate.counts.right = right;
     for (const auto flavour : kOrder) {
       if (!wants(flavour)) continue;
+      if (flavour == Flavour::explored && task.explore.seconds <= 0) continue;
       Program program{.task = &task,
                       .source = task.dir / "suite.cpp",
                       .header = header,
