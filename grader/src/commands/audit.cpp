@@ -75,8 +75,10 @@ class Audit {
         continue;
       }
       tasks_.push_back(&task);
-      const auto solution = setting_.workbook.solutions_dir / task.folder;
-      add(task, solution / task.header, "reference", true);
+      const bool ours = request_.versions.empty();
+      const auto solution =
+          (ours ? setting_.workbook.solutions_dir : request_.versions) / task.folder;
+      if (ours) add(task, solution / task.header, "reference", true);
       for (const auto& file : headers_in(solution / "alternative")) {
         add(task, file, "alternative/" + file.stem().string(), true);
       }

@@ -62,6 +62,8 @@ struct AuditRequest {
   int earlier_runs = 20;
   int right_runs = 20;
   bool loaded = false;  // half of the runs with every core kept busy by something else
+  // A folder with NN_name/{earlier,alternative}/*.hpp to audit instead of solutions/.
+  std::filesystem::path versions;
   std::filesystem::path json;
 };
 int run_audit(const Setting& setting, const AuditRequest& request);

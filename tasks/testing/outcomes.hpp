@@ -1,0 +1,68 @@
+// What tests say about results, and the two contexts that most of them need.
+#pragma once
+
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+
+namespace workbook {
+
+// Never cancelled, no deadline.
+inline const futures::Context forever = futures::Context::background();
+
+// A context that has ended: cancelled.
+inline futures::Context ended() {
+  auto source = futures::with_cancel(forever);
+  source.cancel();
+  return source.context();
+}
+
+namespace detail {
+
+// A text in quotes, a number, a type with a number in its member `value`; nothing for others.
+template <class T>
+std::string show_value(const T& value) {
+  if constexpr (std::is_convertible_v<const T&, std::string>) {
+    return '"' + std::string(value) + '"';
+  } else if constexpr (requires { std::to_string(value); }) {
+    return std::to_string(value);
+  } else if constexpr (requires { std::to_string(value.value); }) {
+    return std::to_string(value.value);
+  } else {
+    return "";
+  }
+}
+
+}  // namespace detail
+
+// `value 7`, `error cancelled`: for expectations and failure messages. An error's message is left
+// out, so that texts can be compared.
+template <class T>
+std::string show(const futures::Result<T>& result) {
+  if (!result) return "error " + result.error().code.message();
+  if constexpr (std::is_void_v<T>) {
+    return "success";
+  } else {
+    return "value " + detail::show_value(*result);
+  }
+}
+
+template <class T>
+std::string show(const futures::Result<std::vector<T>>& result) {
+  if (!result) return "error " + result.error().code.message();
+  std::string text = "values";
+  for (const auto& value : *result) text += " " + detail::show_value(value);
+  return text;
+}
+
+template <class T>
+std::string show(const std::vector<futures::Result<T>>& results) {
+  std::string text;
+  for (const auto& result : results) text += (text.empty() ? "" : ", ") + show(result);
+  return text;
+}
+
+}  // namespace workbook
