@@ -55,10 +55,12 @@ audit: grader
 	@$(RUN) audit $(if $(TASK),--task "$(TASK)") $(if $(JSON),--json "$$JSON") --loaded \
 	  --earlier-runs $(or $(RUNS),20) --right-runs $(or $(RIGHT_RUNS),$(RUNS),20)
 
-test: setup
-	@BUILD="$(BUILD)" bash grader/tests/run_all.sh
+test:
+	@BUILD="$(BUILD)" bash grader/setup.sh test
+	@BUILD="$(BUILD)" bash grader/tests/run_all.sh $(STEP)
 
-bench: setup
+bench:
+	@BUILD="$(BUILD)" bash grader/setup.sh bench
 	@BUILD="$(BUILD)" bash grader/tests/run_bench.sh
 
 clean:

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
-# Installs what grading needs and this machine lacks, and says so first. Does nothing, quickly,
-# when everything is there. Ends with 3 when the machine can't be made to grade.
+# Installs what is needed and this machine lacks, and says so first. Does nothing, quickly, when
+# everything is there. Ends with 3 when the machine can't be made to do it.
+#
+#   setup.sh              what grading needs
+#   setup.sh test         and what checking the workbook itself needs; also: bench, stretch
 set -euo pipefail
 
 # One command or file per package that tells whether it is there: looking is a thousand times
@@ -11,14 +14,32 @@ needed=(
   "/usr/include/nlohmann/json.hpp:nlohmann-json3-dev" "/usr/include/CLI/CLI.hpp:libcli11-dev"
   "/usr/include/toml++/toml.h:libtomlplusplus-dev" "/usr/include/rapidcheck.h:librapidcheck-dev"
 )
-# Only some tasks need these; they are asked for by the services in a task's task.toml.
-service_needs=(
-  "redis|redis-server:redis-server" "redis|/usr/include/hiredis/hiredis.h:libhiredis-dev"
+redis_needs=("redis-server:redis-server" "/usr/include/hiredis/hiredis.h:libhiredis-dev")
+postgres_needs=(
+  "/usr/lib/postgresql/*/bin/initdb:postgresql" "/usr/include/pqxx/pqxx:libpqxx-dev"
 )
+# A task's task.toml says which services it needs.
+services=$(sed -n 's/^services *= *\[\(.*\)\].*/\1/p' tasks/*/task.toml)
+case ${1:-grade} in
+  grade) ;;
+  test)
+    needed+=("clang-format-19:clang-format-19" "clang-tidy-19:clang-tidy-19"
+      "shellcheck:shellcheck" "git:git" "${redis_needs[@]}" "${postgres_needs[@]}")
+    ;;
+  bench)
+    needed+=("/usr/include/benchmark/benchmark.h:libbenchmark-dev"
+      "/usr/include/boost/thread/future.hpp:libboost-thread-dev")
+    ;;
+  stretch)
+    services+=$(sed -n 's/^services *= *\[\(.*\)\].*/\1/p' stretch/*/task.toml)
+    ;;
+esac
+if [[ $services == *redis* ]]; then needed+=("${redis_needs[@]}"); fi
+if [[ $services == *postgres* ]]; then needed+=("${postgres_needs[@]}"); fi
 
 is_there() { # a command or a file
   case $1 in
-    /*) [[ -e $1 ]] || compgen -G "${1/include/include/*-linux-gnu}" >/dev/null ;;
+    /*) compgen -G "$1" >/dev/null || compgen -G "${1/include/include/*-linux-gnu}" >/dev/null ;;
     *) hash "$1" 2>/dev/null ;;
   esac
 }
@@ -27,14 +48,6 @@ missing=()
 for entry in "${needed[@]}"; do
   is_there "${entry%%:*}" || missing+=("${entry##*:}")
 done
-services=" $(sed -n 's/^services *= *\[\(.*\)\].*/\1/p' tasks/*/task.toml 2>/dev/null |
-  tr -d '"' | tr ',\n' '  ') "
-for entry in "${service_needs[@]}"; do
-  rest=${entry#*|}
-  [[ $services == *" ${entry%%|*} "* ]] || continue
-  is_there "${rest%%:*}" || missing+=("${rest##*:}")
-done
-
 # Clang 19 compiles twice as fast as GCC and needs a fifth of its memory under ThreadSanitizer;
 # where the distribution has no Clang 19 or newer, GCC 12 or newer grades as well.
 clang=

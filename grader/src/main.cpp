@@ -124,8 +124,9 @@ void add_maintenance(CLI::App& app, CommandLine& asked) {
   audit->add_option("--right-runs", asked.audit.right_runs, "Runs of each right version");
   audit->add_flag("--quick", asked.audit.quick, "One grading of each; what is known is not run");
   audit->add_flag("--loaded", asked.audit.loaded, "Keep every core busy in half of the runs");
-  audit->add_option("--versions", asked.audit.versions,
-                    "Other versions: NN_name/{earlier,alternative}/*.hpp below this folder")
+  audit
+      ->add_option("--versions", asked.audit.versions,
+                   "Other versions: NN_name/{earlier,alternative}/*.hpp below this folder")
       ->check(CLI::ExistingDirectory);
   audit->add_option("--json", asked.audit.json, "Where the counts go");
 }

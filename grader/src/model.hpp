@@ -65,7 +65,7 @@ struct TestResult {
 // The budgets of a task's explored tests.
 struct ExploreBudget {
   double seconds = 4;  // 0: the task has nothing to explore
-  int bound = 2;  // preemptions
+  int bound = 2;       // preemptions
 };
 
 // A task as its task.toml describes it.

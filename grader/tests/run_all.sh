@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Everything that has to hold before a change lands, the quickest news first:
+#   format and lint; unit tests of runtime, kit, explorer and grader; every suite on every
+#   reference; every earlier version rejected, every alternative accepted; hostile submissions.
+# Goes on after a failed step, so that one run tells all, and ends with the count of steps.
+#
+#   run_all.sh [STEP...]     only these: format lint unit references versions hostile stretch
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit
+
+build=$(realpath -m "${BUILD:-build}")
+grader=$build/tools/grader/grader
+passed=0
+failed=0
+summary=()
+
+step() { # step NAME COMMAND...: runs it, unless other steps were asked for
+  local name=$1 start=$SECONDS
+  shift
+  if [[ ${#wanted[@]} -gt 0 && " ${wanted[*]} " != *" $name "* ]]; then return; fi
+  printf '\n=== %s\n' "$name"
+  if "$@"; then
+    passed=$((passed + 1))
+    summary+=("  ok     $name ($((SECONDS - start)) s)")
+  else
+    failed=$((failed + 1))
+    summary+=("  FAILED $name ($((SECONDS - start)) s)")
+  fi
+}
+
+format() {
+  git ls-files -z -- '*.cpp' '*.hpp' ':!grader/tests/hostile' |
+    xargs -0 clang-format-19 --dry-run --Werror &&
+    git ls-files -z -- '*.sh' .ci/run | xargs -0 shellcheck
+}
+
+# One CMake tree for everything with a compile command, tasks/ included.
+configure() {
+  local compiler=clang++
+  for version in 22 21 20 19; do
+    if hash "clang++-$version" 2>/dev/null; then compiler=clang++-$version && break; fi
+  done
+  local options=(-G Ninja -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON)
+  hash ccache 2>/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  cmake -S . -B "$build/checked" "${options[@]}" -DWORKBOOK_SUBMISSION=solutions \
+    -DBUILD_TESTING=ON &&
+    for part in tasks/runtime/tests tasks/testing/tests grader/explorer; do
+      cmake -S "$part" -B "$build/checked_${part//\//_}" "${options[@]}" || return
+    done
+}
+
+# Each source once, with the first flags it is compiled with.
+lint() {
+  local status=0
+  local -A seen=()
+  for tree in "$build"/checked "$build"/checked_*; do
+    # A precompiled header made by one tool is of no use to another: its flags go.
+    mkdir -p "$tree/lint"
+    sed -E 's/ -Winvalid-pch -Xclang -include-pch -Xclang [^ ]+ -Xclang -include -Xclang [^ ]+//' \
+      "$tree/compile_commands.json" >"$tree/lint/compile_commands.json"
+    local sources=()
+    while read -r source; do
+      [[ $source == */my_test.cpp || -n ${seen[$source]:-} ]] && continue
+      seen[$source]=1
+      sources+=("$source")
+    done < <(sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$tree/compile_commands.json" | sort -u)
+    [[ ${#sources[@]} -eq 0 ]] && continue
+    printf '%s\0' "${sources[@]}" |
+      xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 --quiet -p "$tree/lint" 2>"$tree/lint/log" ||
+      status=1
+  done
+  return $status
+}
+
+unit() {
+  local status=0
+  for tree in "$build"/checked_*; do
+    ninja -C "$tree" >"$tree/build.log" || { tail -n 40 "$tree/build.log"; return 1; }
+  done
+  ninja -C "$build/checked" grader_quick_tests >"$build/checked/build.log" ||
+    { tail -n 40 "$build/checked/build.log"; return 1; }
+  for tree in "$build"/checked_* "$build/checked"; do
+    local only=()
+    [[ $tree == */checked ]] && only=(-L quick)
+    ctest --test-dir "$tree" --output-on-failure --no-tests=error -j "$(nproc)" "${only[@]}" ||
+      status=1
+  done
+  return $status
+}
+
+run_grader() { "$grader" --root . --build-dir "$build" "$@"; }
+
+# As the instructor does: everything earns all its points.
+references() {
+  local tasks
+  tasks=$(find tasks -name task.toml | wc -l)
+  [[ $tasks -gt 0 ]] && run_grader verify &&
+    run_grader grade --submission solutions --fail-below $((3 * tasks))
+}
+
+versions() { run_grader audit --quick; }
+
+wanted=("$@")
+printf '=== building the grader\n'
+BUILD=$build bash grader/build.sh || exit 3
+step format format
+if [[ ${#wanted[@]} -eq 0 || " ${wanted[*]} " == *" lint "* || " ${wanted[*]} " == *" unit "* ]]; then
+  configure >"$build/configure.log" 2>&1 || { cat "$build/configure.log" >&2; exit 3; }
+fi
+step lint lint
+step unit unit
+step references references
+step versions versions
+[[ -e grader/tests/hostile/run.sh ]] && step hostile bash grader/tests/hostile/run.sh
+[[ -d stretch ]] && step stretch run_grader stretch --submission solutions
+
+printf '\n'
+printf '%s\n' "${summary[@]}"
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[[ $failed -eq 0 && $passed -gt 0 ]]
