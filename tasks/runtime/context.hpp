@@ -31,29 +31,47 @@ class ContextState : public std::enable_shared_from_this<ContextState> {
 
   // Makes the node follow its parent and its own deadline. Separate from the constructor, because
   // both may cancel at once and need weak_from_this().
-  void attach(std::shared_ptr<ContextState> parent, bool own_deadline) {
+  void attach(std::shared_ptr<ContextState> parent) {
     parent_ = std::move(parent);
     if (parent_) {
       parent_link_.emplace(parent_->token(), FollowParent{this});
     }
-    if (!own_deadline || token().stop_requested()) return;
-    if (*deadline_ <= Clock::now()) {
+    const auto deadline = deadline_;  // nobody else knows this node yet
+    if (!deadline || token().stop_requested()) return;
+    if (*deadline <= Clock::now()) {
       cancel(deadline_error());
       return;
     }
-    timer_ = Timer::instance().schedule(*deadline_, [weak = weak_from_this()] {
-      if (auto self = weak.lock()) self->cancel(deadline_error());
-    });
+    const std::lock_guard lock(mutex_);
+    set_timer(*deadline);
+  }
+
+  // Brings the deadline forward, never back. The deadline of a node that has ended stays as it is.
+  void tighten(Clock::time_point deadline) {
+    const bool passed = deadline <= Clock::now();
+    {
+      const std::lock_guard lock(mutex_);
+      if (!reason_ && (!deadline_ || deadline < *deadline_)) {
+        if (!passed) set_timer(deadline);
+        deadline_ = deadline;
+      }
+    }
+    // Also when it is not news: the timer may not have come round to it yet.
+    if (passed) cancel(deadline_error());
   }
 
   // The first reason stays. It is written before the stop is requested, so that whoever is told to
   // stop can already read why.
   void cancel(Error why) {
+    std::optional<Timer::Id> timer;
     {
       const std::lock_guard lock(mutex_);
       if (reason_) return;
       reason_ = std::move(why);
+      timer = std::exchange(timer_, std::nullopt);
     }
+    // An ended node needs no timer, however long somebody keeps a handle on it.
+    if (timer) Timer::instance().cancel(*timer);
     stop_.request_stop();
   }
 
@@ -63,7 +81,18 @@ class ContextState : public std::enable_shared_from_this<ContextState> {
   }
 
   std::stop_token token() const { return stop_.get_token(); }
-  std::optional<Clock::time_point> deadline() const { return deadline_; }
+
+  // A loop, and not what the parents said when this node was made: theirs may be tightened later.
+  std::optional<Clock::time_point> deadline() const {
+    std::optional<Clock::time_point> earliest;
+    for (const auto* node = this; node->parent_; node = node->parent_.get()) {  // the root has none
+      const std::lock_guard lock(node->mutex_);
+      if (node->deadline_ && (!earliest || *node->deadline_ < *earliest)) {
+        earliest = node->deadline_;
+      }
+    }
+    return earliest;
+  }
 
   static Error deadline_error() {
     return Error{Errc::deadline_exceeded, "the deadline of the context passed"};
@@ -80,12 +109,22 @@ class ContextState : public std::enable_shared_from_this<ContextState> {
     }
   };
 
-  const std::optional<Clock::time_point> deadline_;
+  // With the mutex held. When the timer throws, nothing has changed.
+  void set_timer(Clock::time_point when) {
+    if (reason_) return;
+    const auto entry = Timer::instance().schedule(when, [weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->cancel(deadline_error());
+    });
+    if (timer_) Timer::instance().cancel(*timer_);
+    timer_ = entry;
+  }
+
   std::stop_source stop_;
+  std::shared_ptr<ContextState> parent_;  // set by attach(), constant after it; null for the root
   mutable std::mutex mutex_;
-  std::optional<Error> reason_;  // guarded by mutex_; set once
-  std::shared_ptr<ContextState> parent_;
-  std::optional<Timer::Id> timer_;
+  std::optional<Clock::time_point> deadline_;  // its own, guarded by mutex_; only moves forward
+  std::optional<Error> reason_;                // guarded by mutex_; set once
+  std::optional<Timer::Id> timer_;             // guarded by mutex_; none once there is a reason
   // Last member, so destroyed first: its destructor waits for a callback that is running elsewhere.
   std::optional<std::stop_callback<FollowParent>> parent_link_;
 };
@@ -113,7 +152,7 @@ class Context {
     return done() ? state_->reason() : std::nullopt;
   }
 
-  // The earliest deadline on the way up to the root.
+  // The earliest deadline on the way up to the root, as things are: see CancelSource::tighten().
   std::optional<Clock::time_point> deadline() const { return state_->deadline(); }
 
   // For std::stop_callback and condition_variable_any::wait(lock, token, predicate).
@@ -163,6 +202,16 @@ class CancelSource {
     if (auto state = context_.state_) state->cancel(std::move(why));
   }
 
+  // Gives the context an earlier deadline: its deadline(), and that of its children, says so from
+  // now on, and it ends then with Errc::deadline_exceeded. A later one than it has, and any for a
+  // context that has ended, changes nothing: a deadline is never taken back. One that has passed
+  // ends the context at once, as cancel() does, and with the same caveat.
+  //
+  // Like cancel() it may be called from many threads at once: the earliest deadline wins.
+  void tighten(Clock::time_point deadline) {
+    if (auto state = context_.state_) state->tighten(deadline);
+  }
+
  private:
   friend class ContextFactory;
   explicit CancelSource(Context context) : context_(std::move(context)) {}
@@ -176,10 +225,13 @@ class ContextFactory {
   friend CancelSource with_deadline(const Context& parent, Clock::time_point deadline);
 
   static CancelSource child(const Context& parent, std::optional<Clock::time_point> deadline) {
-    const auto inherited = parent.deadline();
-    const bool own = deadline && (!inherited || *deadline < *inherited);
-    auto state = std::make_shared<detail::ContextState>(own ? deadline : inherited);
-    state->attach(parent.state_, own);
+    if (deadline) {
+      // The parent ends the child by then in any case: no need for a timer.
+      const auto inherited = parent.deadline();
+      if (inherited && *inherited <= *deadline) deadline.reset();
+    }
+    auto state = std::make_shared<detail::ContextState>(deadline);
+    state->attach(parent.state_);
     return CancelSource(Context(std::move(state)));
   }
 };
@@ -190,7 +242,7 @@ inline CancelSource with_cancel(const Context& parent) {
 }
 
 // A child that also ends, with Errc::deadline_exceeded, at the deadline; the parent's stays in
-// force when it is earlier. A deadline in the past ends the child at once, on the timer's thread.
+// force when it is earlier. A deadline in the past ends the child at once.
 inline CancelSource with_deadline(const Context& parent, Clock::time_point deadline) {
   return ContextFactory::child(parent, deadline);
 }

@@ -190,6 +190,111 @@ TEST(Context, OneTimerThreadServesAllAndThenEnds) {
   EXPECT_TRUE(eventually([&] { return threads_in_process() == before; }));
 }
 
+TEST(Context, ATightenedDeadlineIsToldAndNeverTakenBack) {
+  const auto now = Clock::now();
+  auto source = with_cancel(Context::background());
+  const Context child = with_cancel(source.context()).context();
+  EXPECT_FALSE(source.context().deadline());
+  source.tighten(now + 2h);
+  EXPECT_EQ(source.context().deadline(), now + 2h);
+  source.tighten(now + 1h);
+  EXPECT_EQ(source.context().deadline(), now + 1h);
+  source.tighten(now + 3h);
+  EXPECT_EQ(source.context().deadline(), now + 1h);
+  EXPECT_EQ(child.deadline(), now + 1h) << "a child that was there before";
+  EXPECT_FALSE(source.context().done());
+  EXPECT_EQ(detail::Timer::instance().pending(), 1U) << "one entry, however often it moves";
+}
+
+TEST(Context, ATightenedDeadlineEndsASleepThatHasBegun) {
+  auto source = with_timeout(Context::background(), 1h);
+  const auto child = with_cancel(source.context());
+  std::jthread sleeper([&] {
+    EXPECT_TRUE(ends(child.context()));
+    EXPECT_TRUE(child.context().error()->code == Errc::deadline_exceeded);
+  });
+  const auto soon = Clock::now() + 20ms;
+  source.tighten(soon);
+  EXPECT_TRUE(ends(source.context()));
+  EXPECT_GE(Clock::now(), soon);
+  EXPECT_TRUE(source.context().error()->code == Errc::deadline_exceeded);
+}
+
+TEST(Context, TighteningToATimeThatHasPassedEndsAtOnce) {
+  auto source = with_timeout(Context::background(), 1h);
+  const auto past = Clock::now() - 1s;
+  source.tighten(past);
+  EXPECT_TRUE(source.context().error()->code == Errc::deadline_exceeded);
+  EXPECT_EQ(source.context().deadline(), past);
+}
+
+TEST(Context, TheParentsEarlierDeadlineStaysInForce) {
+  const auto now = Clock::now();
+  const auto parent = with_deadline(Context::background(), now + 1h);
+  auto child = with_cancel(parent.context());
+  child.tighten(now + 2h);
+  EXPECT_EQ(child.context().deadline(), now + 1h);
+  child.tighten(now + 30min);
+  EXPECT_EQ(child.context().deadline(), now + 30min);
+  EXPECT_EQ(parent.context().deadline(), now + 1h);
+}
+
+TEST(Context, AnEndedContextKeepsNoTimerAndCannotBeTightened) {
+  const auto now = Clock::now();
+  auto source = with_deadline(Context::background(), now + 1h);
+  EXPECT_EQ(detail::Timer::instance().pending(), 1U);
+  source.cancel();
+  EXPECT_EQ(detail::Timer::instance().pending(), 0U);
+  source.tighten(now + 1min);
+  EXPECT_EQ(detail::Timer::instance().pending(), 0U);
+  EXPECT_EQ(source.context().deadline(), now + 1h);
+  source.tighten(now);
+  EXPECT_TRUE(source.context().error()->code == Errc::cancelled);
+}
+
+TEST(Context, TheEarliestOfManyTighteningsWins) {
+  const auto now = Clock::now();
+  for (int round = 0; round < 200; ++round) {
+    auto source = with_cancel(Context::background());
+    std::latch start(4);
+    auto tighten = [&](int hours) {
+      start.arrive_and_wait();
+      source.tighten(now + hours * 1h);
+    };
+    {
+      std::jthread a(tighten, 1 + round % 2);
+      std::jthread b(tighten, 2 - round % 2);
+      std::jthread c(tighten, 3);
+      start.arrive_and_wait();
+      EXPECT_NE(source.context().deadline(), now);
+    }
+    ASSERT_EQ(source.context().deadline(), now + 1h);
+  }
+}
+
+TEST(Context, TighteningRacesCancellingAndTheLastHandle) {
+  for (int round = 0; round < 500; ++round) {
+    auto source = std::make_optional(with_cancel(Context::background()));
+    const Context context = source->context();
+    std::latch start(3);
+    {
+      std::jthread tightener([&] {
+        start.arrive_and_wait();
+        source->tighten(Clock::now() + 20us);
+        source->tighten(Clock::now() + 1us);
+      });
+      std::jthread canceller([&] {
+        start.arrive_and_wait();
+        source->cancel();
+      });
+      start.arrive_and_wait();
+    }
+    source.reset();
+    EXPECT_TRUE(context.done());
+  }
+  EXPECT_EQ(detail::Timer::instance().pending(), 0U);
+}
+
 TEST(Timer, FiresInOrderOfTimeAndAnEarlierEntryOvertakes) {
   auto& timer = detail::Timer::instance();
   std::mutex mutex;
