@@ -273,7 +273,7 @@ TEST(Context, TheEarliestOfManyTighteningsWins) {
 }
 
 TEST(Context, TighteningRacesCancellingAndTheLastHandle) {
-  for (int round = 0; round < 500; ++round) {
+  for (int round = 0; round < 150; ++round) {
     auto source = std::make_optional(with_cancel(Context::background()));
     const Context context = source->context();
     std::latch start(3);
