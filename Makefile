@@ -13,6 +13,7 @@ help:
 ## The futures workbook
 ##
 ##   make grade [TASK=4] [SUBMISSION=dir]   grade your work, or one task of it
+##   make predict TASK=4                    what you predicted, and what happens
 ##   make list                              the tasks, and how far you are
 ##   make hint TASK=4                       the next hint (it is written down)
 ##   make solution TASK=4                   the reference (it is written down)
@@ -40,6 +41,9 @@ hint: grader
 
 solution: grader
 	@$(RUN) solution $(one_task) $(submission)
+
+predict: grader
+	@$(RUN) predict $(one_task) $(submission)
 
 replay: grader
 	@$(RUN) replay $(one_task) $(submission) --token "$$TOKEN"
@@ -73,4 +77,4 @@ setup:
 grader: setup
 	@BUILD="$(BUILD)" bash grader/build.sh
 
-.PHONY: help grade list hint solution replay explore verify audit test bench clean setup grader
+.PHONY: help grade list hint solution predict replay explore verify audit test bench clean setup grader

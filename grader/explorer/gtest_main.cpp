@@ -56,6 +56,14 @@ class Program {
     return failed_ ? 1 : 0;
   }
 
+  // Nobody is preempted, nothing is chosen by chance: what happens when all goes its usual way.
+  int observe_all(const std::vector<std::string>& tests) {
+    report::begin(tests);
+    for (const std::string& test : tests) run_schedule({.test = test});
+    report::done(ran_, failed_);
+    return failed_ ? 1 : 0;
+  }
+
   int replay_token(const Token& token) {
     if (token.build != build_)
       std::printf(
@@ -63,13 +71,22 @@ class Program {
           "something else here\n",
           build_.c_str(), token.build.c_str());
     report::begin({token.test});
+    run_schedule(token);
+    report::done(ran_, failed_);
+    return failed_ ? 1 : 0;
+  }
+
+ private:
+  void run_schedule(const Token& token) {
     report::start(token.test);
     Outcome outcome;
+    keep_observations({});
     double begin = effort_seconds();
     outcome.kind = replay(token, run_of(token.test));
     outcome.seconds = effort_seconds() - begin;
     outcome.schedules = 1;
-    outcome.verdict = "the one schedule of the token";
+    outcome.verdict =
+        options_.observe ? "the undisturbed schedule" : "the one schedule of the token";
     outcome.token = token;
     outcome.reproduced = true;
     outcome.status = outcome.kind == FailureKind::none             ? Status::passed
@@ -77,24 +94,23 @@ class Program {
                                                                    : Status::failed;
     outcome.problem = shared_memory().failure.message;
     finish(token.test, outcome);
-    report::done(ran_, failed_);
-    return failed_ ? 1 : 0;
   }
 
- private:
   void finish(const std::string& test, Outcome outcome) {
     ++ran_;
     outcome.token.build = build_;
     Story story;
     std::string token;
     bool skipped = outcome.status == Status::passed && shared_memory().skipped;
-    if (outcome.status == Status::failed) {
-      ++failed_;
+    bool told = options_.observe && outcome.status == Status::passed;
+    if (outcome.status == Status::failed || told) {
+      failed_ += told ? 0 : 1;
       story = tell_story(shared_memory(), test, options_.columns);
       token = write_token(outcome.token);
       write_file(options_.story_svg, story.svg);
       write_file(options_.story_trace, story.chrome_trace);
     }
+    if (options_.observe) report::observed(test, kept_observations(), story);
     report::finish(test, outcome, skipped, story, token);
   }
 
@@ -119,7 +135,7 @@ int run(const Options& options) {
   std::vector<std::string> tests = selected_tests();
   if (channel::present()) tests.insert(tests.begin(), canary);
   if (tests.empty()) std::printf("there is no test of suite Explored here\n");
-  return program.explore_all(tests);
+  return options.observe ? program.observe_all(tests) : program.explore_all(tests);
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t output_limit = std::size_t{256} << 20;  // of one file a build makes
 constexpr std::uint64_t programs_limit = std::uint64_t{2} << 30;
-constexpr std::string_view format_version = "1";  // of what is kept: older ones are not read
+constexpr std::string_view format_version = "2";  // of what is kept: older ones are not read
 
 std::string shell_quoted(std::string_view word) {
   std::string text = "'";
@@ -173,7 +173,12 @@ BuildOutcome Builder::compile(const Program& program, const Prepared& prepared, 
     judge_compilation(result, outcome.full_log, program.task->folder, programs_dir_, outcome);
   }
   if (!outcome.refused.empty()) outcome.ok = false;
-  if (outcome.machine.empty()) keep(prepared.key, outcome, out.path());
+  // The explorer's story quotes the lines that it tells of. A learner's own test gets no source to
+  // look into: it must not find out which version it is tried on.
+  const bool quotes = program.flavour == Flavour::explored && is_suite(program.source);
+  if (outcome.machine.empty()) {
+    keep(prepared.key, outcome, out.path(), quotes ? &prepared.stage : nullptr);
+  }
   return outcome;
 }
 
@@ -233,7 +238,8 @@ std::string Builder::refuse_result(const Program& program, const Stage& stage, c
       objections.front().reason);
 }
 
-void Builder::keep(const std::string& key, const BuildOutcome& outcome, const fs::path& out) const {
+void Builder::keep(const std::string& key, const BuildOutcome& outcome, const fs::path& out,
+                   const Stage* sources) const {
   ScratchDir kept(programs_dir_);
   // Plain copies: what the box made belongs to the box's user.
   if (outcome.ok) {
@@ -241,6 +247,7 @@ void Builder::keep(const std::string& key, const BuildOutcome& outcome, const fs
     fs::permissions(kept.path() / "program", fs::perms(0755));
     fs::copy_file(out / "symbols", kept.path() / "symbols");
     write_whole_file(kept.path() / "suppressions", thread_suppressions);
+    if (sources != nullptr) write_files(*sources, kept.path());
   }
   write_whole_file(kept.path() / "build.json", to_json(outcome));
   kept.keep_as(folder(key));

@@ -53,8 +53,9 @@ class Builder {
   std::string script(const Program& program, const Stage& stage, bool trusted) const;
   std::string refuse_result(const Program& program, const Stage& stage,
                             const std::filesystem::path& out, const Honest& honest) const;
-  void keep(const std::string& key, const BuildOutcome& outcome,
-            const std::filesystem::path& out) const;
+  // `sources` are kept beside the program; null: none are.
+  void keep(const std::string& key, const BuildOutcome& outcome, const std::filesystem::path& out,
+            const Stage* sources) const;
 
   const Harness& harness_;
   const Sandbox& sandbox_;

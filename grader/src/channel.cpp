@@ -132,6 +132,7 @@ void ChannelLog::handle(const Event& event) {
     result->token = capped(event.text("token"));
     result->outcome = outcome_of(event.text("kind"));
   }
+  if (kind == "lanes") result->detail = capped(event.text("lanes"));
   if (kind == "observed") {
     result->observations.push_back({capped(event.text("question")), capped(event.text("answer"))});
   }

@@ -56,6 +56,7 @@ class Grading {
       report.settled = report.settled && graded.score.settled;
       report.tasks.push_back(std::move(graded));
     }
+    report.whole = report.tasks.size() == workbook_.tasks.size();
     report.toolchain = bench_.toolchain();
     report.sandboxed = bench_.sandboxed();
     if (!submission_.is_solutions) report.notices = ledger_.notices();
@@ -145,7 +146,8 @@ class Grading {
       sources_[task.number] = *header.text;
       report.evidence.copied = !submission_.is_solutions && is_copied(task, *header.text);
     }
-    const auto uses = used_headers(report);
+    choose_used_headers(report);
+    const auto uses = headers_used(report);
     for (const auto flavour : all_flavours) {
       if (flavour == Flavour::explored && task.explore.seconds <= 0) continue;
       FlavourResult result;
@@ -164,21 +166,16 @@ class Grading {
   }
 
   // A broken task 5 must not sink those that build on it.
-  std::vector<std::filesystem::path> used_headers(TaskReport& report) {
-    std::vector<std::filesystem::path> headers;
+  void choose_used_headers(TaskReport& report) const {
     for (const int number : report.task->uses) {
-      const auto& used = workbook_.task(number);
       const bool passes = reports_.at(number)->evidence.standing == Standing::passed;
       report.uses.push_back({.task = number, .learners = passes});
-      headers.push_back(passes ? submission_.dir / used.folder / used.header
-                               : workbook_.reference(used));
     }
-    return headers;
   }
 
   bool is_copied(const Task& task, const std::string& source) const {
     const auto shape = shape_hash(source);
-    auto files = headers_in(workbook_.solutions_dir / task.folder / "alternative");
+    auto files = headers_in(task.solution / "alternative");
     files.push_back(workbook_.reference(task));
     return std::ranges::any_of(files,
                                [&](const auto& file) { return shape_hash(slurp(file)) == shape; });
@@ -269,6 +266,7 @@ class Grading {
     if (stop_.stop_requested()) return;
     report.findings = findings_of(report.flavours);
     report.evidence.standing = standing_of(report.flavours);
+    if (is_wanted(report.task->number) && report.flavours.front().build.ok) predict(report);
     if (report.evidence.standing == Standing::passed) {
       if (!report.evidence.copied) note(Event::passed, report);
       if (is_wanted(report.task->number)) try_own_test(report);
@@ -278,19 +276,38 @@ class Grading {
     report.seconds = seconds_since(started_);
   }
 
+  void predict(TaskReport& report) {
+    report.predictions = open_predictions(submission_, *report.task);
+    if (!report.predictions.any_answered()) return;
+    doing(report.task->folder + " · playing the predicted scenes");
+    play_scenes(report.predictions,
+                {.task = report.task,
+                 .source = {},
+                 .header = submission_.dir / report.task->folder / report.task->header,
+                 .uses = headers_used(report),
+                 .flavour = Flavour::explored,
+                 .label = {}},
+                bench_, stop_);
+  }
+
+  std::vector<std::filesystem::path> headers_used(const TaskReport& report) const {
+    std::vector<std::filesystem::path> headers;
+    for (const auto& use : report.uses) {
+      const auto& used = workbook_.task(use.task);
+      headers.push_back(use.learners ? submission_.dir / used.folder / used.header
+                                     : workbook_.reference(used));
+    }
+    return headers;
+  }
+
   void try_own_test(TaskReport& report) {
     const auto& task = *report.task;
     OwnTestCase own{.workbook = &workbook_,
                     .submission = &submission_,
                     .task = &task,
-                    .uses = {},
+                    .uses = headers_used(report),
                     .kept = {},
                     .fresh = options_.fresh};
-    for (const auto& use : report.uses) {
-      const auto& used = workbook_.task(use.task);
-      own.uses.push_back(use.learners ? submission_.dir / used.folder / used.header
-                                      : workbook_.reference(used));
-    }
     if (!submission_.is_solutions) {
       const std::lock_guard lock(ledger_mutex_);
       for (const auto& version : ledger_.of(task.number).versions) {

@@ -9,6 +9,7 @@
 
 #include "bench.hpp"
 #include "own_test.hpp"
+#include "predictions.hpp"
 #include "rubric.hpp"
 #include "verdict.hpp"
 #include "workbook.hpp"
@@ -28,6 +29,7 @@ struct TaskReport {
   std::vector<FlavourResult> flavours;  // in the order plain, thread, address, explored
   std::vector<Finding> findings;        // the first thing to look at in front
   OwnTestReport own_test;
+  PredictionsReport predictions;  // played only when something was predicted
   std::vector<UsedHeader> uses;
   int hints_opened = 0;
   int versions_kept = 0;
@@ -39,6 +41,7 @@ struct GradeReport {
   std::vector<TaskReport> tasks;
   int total = 0;
   int out_of = 0;
+  bool whole = false;   // every task of the workbook was graded
   bool settled = true;  // false: some task has no verdict, the total is a lower bound
   std::string toolchain;
   bool sandboxed = true;

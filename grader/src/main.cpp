@@ -84,6 +84,7 @@ int run(const CLI::App& app, CommandLine& asked, std::stop_token stop) {
   if (is("grade")) return grader::run_grade(setting, asked.grade);
   if (is("hint")) return grader::run_hint(setting, asked.task, asked.submission);
   if (is("solution")) return grader::run_solution(setting, asked.task, asked.submission);
+  if (is("predict")) return grader::run_predict(setting, asked.task, asked.submission);
   if (is("list")) return grader::run_list(setting, asked.submission);
   if (is("verify")) return grader::run_verify(setting, asked.fix);
   if (is("audit")) return grader::run_audit(setting, asked.audit);
@@ -105,11 +106,12 @@ void add_grade(CLI::App& app, CommandLine& asked) {
 void add_reading(CLI::App& app, CommandLine& asked) {
   auto* hint = app.add_subcommand("hint", "Show the next hint and write it down");
   auto* solution = app.add_subcommand("solution", "Show the reference and write it down");
+  auto* predict = app.add_subcommand("predict", "Play the scenes you predicted the outcome of");
   auto* list = app.add_subcommand("list", "The tasks, and how far you are");
-  for (auto* command : {hint, solution}) {
+  for (auto* command : {hint, solution, predict}) {
     command->add_option("--task", asked.task, "Which one")->required();
   }
-  for (auto* command : {hint, solution, list}) {
+  for (auto* command : {hint, solution, predict, list}) {
     command->add_option("--submission", asked.submission, "A folder shaped like tasks/");
   }
 }

@@ -42,7 +42,7 @@ struct Failure {
   std::string message;
 };
 
-// What a test of suite Predict saw happen, for the learner's predictions.
+// What a test of predict.cpp saw happen, for the learner's predictions.
 struct Observation {
   std::string question;
   std::string answer;
@@ -82,7 +82,8 @@ struct Task {
   std::string starter_hash;       // of the untouched header's tokens
   std::string starter_test_hash;  // of the untouched my_test.cpp's tokens
   ExploreBudget explore;
-  std::filesystem::path dir;  // the folder itself, absolute
+  std::filesystem::path dir;       // the folder itself, absolute
+  std::filesystem::path solution;  // where its reference and its known versions are, absolute
 };
 
 // One header against one source in one flavour: what build() makes a binary from.
@@ -115,6 +116,7 @@ struct RunOptions {
   bool use_cache = true;
   std::vector<std::string> expected;  // every one must be seen; empty: what the program announces
   std::string replay_token;           // explored: run this one schedule
+  bool observe = false;               // explored: the undisturbed schedule, told also if it passes
 };
 
 struct RunOutcome {

@@ -109,8 +109,7 @@ std::string how_far(const TaskReport& task) {
   const auto count = count_tests(plain);
   if (!plain.build.ok || count.all == 0) return {};
   if (count.passed == count.all) return fmt::format("All {} tests pass in a plain run.", count.all);
-  return fmt::format("{} of {} tests pass.", count.passed,
-                     counted(count.all, "test").substr(0, 0) + std::to_string(count.all));
+  return fmt::format("{} of {} tests pass.", count.passed, count.all);
 }
 
 std::string failing_details(const TaskReport& task, const Paint& paint) {
@@ -244,18 +243,21 @@ std::string details(const TaskReport& task, const Submission& submission, const 
   } else {
     body += failing_details(task, paint);
   }
+  if (!submission.is_solutions || !task.predictions.problem.empty()) {
+    body += shown_in_short(task.predictions, task.task->number, paint);
+  }
   return body.empty() ? body : heading(task, paint) + body;
 }
 
 std::string closing(const GradeReport& report, const Paint& paint) {
-  const auto said = band(report.total, report.out_of);
   std::string out = rule(paint);
   out += fmt::format(
       "  {} {}\n",
       paint(Tone::strong, fmt::format("{}{} of {} points", report.settled ? "" : "at least ",
                                       report.total, report.out_of)),
       paint(Tone::quiet, fmt::format("({:.1f} s)", report.seconds)));
-  if (report.tasks.size() > 1) {
+  if (report.whole) {
+    const auto said = band(report.total, report.out_of);
     out += indented(filled(said.meaning, page_width - 2), 2);
     out += indented(filled(said.advice, page_width - 2), 2);
   }

@@ -34,6 +34,18 @@ std::string excerpt(std::string_view text, std::size_t limit, std::size_t indent
   return out;
 }
 
+// The same for prose, whose lines are wrapped instead of clipped.
+std::string wrapped_excerpt(std::string_view text, std::size_t limit, std::size_t indent) {
+  const auto clean = printable(text);
+  std::string wrapped;
+  for (const auto line : split_lines(clean)) {
+    const auto margin = line.size() - trimmed(line).size();
+    const auto room = page_width - indent - std::min(margin, page_width / 2);
+    wrapped += indented(filled(line, room), margin);
+  }
+  return excerpt(wrapped, limit, indent, false);
+}
+
 }  // namespace
 
 std::string_view word_for(Mark mark) {
@@ -45,7 +57,7 @@ std::string_view word_for(Mark mark) {
     case Mark::build:
       return "build";
     case Mark::refused:
-      return "refused";
+      return "denied";
     case Mark::fail:
       return "FAIL";
     case Mark::race:
@@ -94,6 +106,72 @@ std::string_view spoken(Flavour flavour) {
   return "";
 }
 
+namespace {
+
+std::string verdict_of(const Prediction& prediction, const Paint& paint) {
+  const auto said = [&](std::string_view label, std::string_view what, Tone tone) {
+    return indented(paint(tone, filled(fmt::format("{:<14} {}", label, what), page_width - 6, 15)),
+                    6);
+  };
+  std::string out = indented(filled(prediction.question, page_width - 4), 4);
+  if (!prediction.answered()) return out + said("not answered:", "make a guess first", Tone::quiet);
+  if (prediction.came_true()) return out + said("as predicted:", prediction.happened, Tone::good);
+  out += said("predicted:", prediction.predicted, Tone::plain);
+  if (!prediction.happened.empty()) {
+    return out + said("what happened:", prediction.happened, Tone::warn);
+  }
+  return out + said("what happened:", printable(prediction.trouble), Tone::bad);
+}
+
+std::string lanes_of(const PredictionsReport& report, const std::string& test) {
+  const auto found =
+      std::ranges::find(report.lanes, test, &std::pair<std::string, std::string>::first);
+  if (found == report.lanes.end()) return {};
+  // The first line of a story says what failed: here nothing needs to have.
+  constexpr std::string_view nothing = "No failure\n";
+  return found->second.starts_with(nothing) ? found->second.substr(nothing.size()) : found->second;
+}
+
+}  // namespace
+
+std::string shown_in_short(const PredictionsReport& report, int task, const Paint& paint) {
+  if (!report.problem.empty()) {
+    return indented(paint(Tone::warn, filled("Predictions: " + report.problem, page_width - 4)), 4);
+  }
+  if (!report.any_answered()) return {};
+  const auto& all = report.predictions;
+  const auto right = std::ranges::count_if(all, &Prediction::came_true);
+  const auto open = std::ranges::count_if(all, [](const auto& p) { return !p.answered(); });
+  auto line = fmt::format("Predictions: {} of {} came true", right, all.size());
+  if (open > 0) line += fmt::format(", {} not answered", open);
+  std::string out = indented(line + ".", 4);
+  const auto wrong =
+      std::ranges::find_if(all, [](const auto& p) { return p.answered() && !p.came_true(); });
+  if (wrong == all.end()) return out;
+  out += "\n" + indented(filled(wrong->scene, page_width - 4), 4) + verdict_of(*wrong, paint);
+  out += indented(
+      paint(Tone::accent, fmt::format("make predict TASK={} plays it step by step", task)), 6);
+  return out;
+}
+
+std::string shown_in_full(const PredictionsReport& report, const Paint& paint) {
+  if (!report.problem.empty()) return indented(filled(report.problem, page_width - 2), 2);
+  std::string out;
+  std::string test;
+  for (std::size_t i = 0; i < report.predictions.size(); ++i) {
+    const auto& prediction = report.predictions[i];
+    if (prediction.test != test) {
+      out +=
+          "\n" + indented(paint(Tone::strong, filled(prediction.scene, page_width - 2)), 2) + "\n";
+    }
+    test = prediction.test;
+    out += verdict_of(prediction, paint);
+    const bool last = i + 1 == report.predictions.size() || report.predictions[i + 1].test != test;
+    if (last) out += indented(printable(lanes_of(report, test)), 4);
+  }
+  return out;
+}
+
 std::string shown(const Finding& finding, int task, const Paint& paint) {
   std::string out;
   const bool story = finding.flavour == Flavour::explored;
@@ -112,7 +190,7 @@ std::string shown(const Finding& finding, int task, const Paint& paint) {
     out += fmt::format("    {}\n", paint(Tone::quiet, spoken(finding.flavour)));
   }
   out += paint(Tone::bad, "");
-  if (!finding.headline.empty()) out += excerpt(finding.headline, kMessageLines, 6, false);
+  if (!finding.headline.empty()) out += wrapped_excerpt(finding.headline, kMessageLines, 6);
   if (!finding.place.empty()) out += fmt::format("      {}\n", paint(Tone::accent, finding.place));
   // A headline taken from the evidence is not shown twice.
   if (!finding.detail.empty() && trimmed(finding.detail) != trimmed(finding.headline)) {

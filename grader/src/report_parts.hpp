@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "predictions.hpp"
 #include "screen.hpp"
 #include "verdict.hpp"
 
@@ -19,5 +20,11 @@ std::string_view spoken(Flavour flavour);
 
 // One finding: the test as a sentence, what happened, where, and the start of the evidence.
 std::string shown(const Finding& finding, int task, const Paint& paint);
+
+// How the predictions of a task came out: a line or two, and the first that did not come true.
+std::string shown_in_short(const PredictionsReport& report, int task, const Paint& paint);
+
+// All of them, with the swim lanes of each scene.
+std::string shown_in_full(const PredictionsReport& report, const Paint& paint);
 
 }  // namespace grader

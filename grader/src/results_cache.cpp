@@ -23,7 +23,7 @@ fs::path file_for(const fs::path& folder, const std::string& program, const RunO
   digest.field(version).field(program).field(options.filter);
   digest.field(fmt::format("{} {} {} {} {}", options.seed, options.explore_seconds,
                            options.explore_schedules, budget.seconds, budget.bound));
-  digest.field(options.replay_token);
+  digest.field(options.replay_token).field(options.observe ? "observed" : "");
   for (const auto& test : options.expected) digest.field(test);
   return folder / (digest.hex().substr(0, 32) + ".json");
 }

@@ -142,6 +142,13 @@ json task_json(const TaskReport& task) {
               {"own_test", own_test_json(task.own_test)},
               {"flavours", json::array()}};
   for (const auto& result : task.flavours) out["flavours"].push_back(flavour_json(result));
+  for (const auto& prediction : task.predictions.predictions) {
+    out["predictions"].push_back({{"scene", prediction.test},
+                                  {"question", prediction.question},
+                                  {"predicted", prediction.predicted},
+                                  {"happened", prediction.happened},
+                                  {"came_true", prediction.came_true()}});
+  }
   for (const auto& use : task.uses) {
     out["uses"].push_back({{"task", use.task}, {"header", use.learners ? "learner" : "reference"}});
   }

@@ -79,6 +79,7 @@ std::vector<std::string> Runner::arguments(const std::vector<std::string>& tests
   if (plan_.options.explore_schedules > 0) {
     argv.push_back(fmt::format("--explore_schedules={}", plan_.options.explore_schedules));
   }
+  if (plan_.options.observe) argv.emplace_back("--explore_observe");
   if (!plan_.options.replay_token.empty()) {
     argv.push_back("--replay=" + plan_.options.replay_token);
   }

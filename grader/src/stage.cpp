@@ -105,7 +105,9 @@ void add_source(Collector& collector, const Program& program) {
 
 }  // namespace
 
-bool is_suite(const fs::path& source) { return source.filename() == "suite.cpp"; }
+bool is_suite(const fs::path& source) {
+  return source.filename() == "suite.cpp" || source.filename() == "predict.cpp";
+}
 
 const StagedFile& Stage::source_file() const {
   return *std::ranges::find(files, source, &StagedFile::path);
@@ -137,8 +139,7 @@ Stage collect(const Program& program, const std::vector<Task>& tasks) {
   return stage;
 }
 
-void write_stage(const Stage& stage, const fs::path& folder, const fs::path& runtime,
-                 const fs::path& testing) {
+void write_files(const Stage& stage, const fs::path& folder) {
   for (const auto& file : stage.files) {
     const auto target = folder / file.path;
     fs::create_directories(target.parent_path());
@@ -147,6 +148,11 @@ void write_stage(const Stage& stage, const fs::path& folder, const fs::path& run
     fs::permissions(target.parent_path(), fs::perms(0755));
     fs::permissions(target, fs::perms(0644));
   }
+}
+
+void write_stage(const Stage& stage, const fs::path& folder, const fs::path& runtime,
+                 const fs::path& testing) {
+  write_files(stage, folder);
   fs::create_directory_symlink(runtime, folder / "runtime");
   fs::create_directory_symlink(testing, folder / "testing");
 }

@@ -30,8 +30,10 @@ struct Stage {
 // the header, other headers of its folder come along when it has the name the task gives it.
 Stage collect(const Program& program, const std::vector<Task>& tasks);
 
-// Writes the files below `folder`, and links to the runtime and the kit beside them.
-// Throws std::system_error.
+// Writes the files below `folder`. Throws std::system_error.
+void write_files(const Stage& stage, const std::filesystem::path& folder);
+
+// The same, with links to the runtime and the kit beside them.
 void write_stage(const Stage& stage, const std::filesystem::path& folder,
                  const std::filesystem::path& runtime, const std::filesystem::path& testing);
 

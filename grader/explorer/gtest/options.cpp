@@ -29,6 +29,7 @@ std::optional<std::string_view> value_of(std::string_view argument, std::string_
 
 bool take(Options& options, std::string_view argument) {
   if (argument == "--explore_verbose") return options.verbose = true;
+  if (argument == "--explore_observe") return options.observe = true;
   if (auto value = value_of(argument, "--explore_seconds"))
     return read_number(argument, *value, options.seconds), true;
   if (auto value = value_of(argument, "--explore_schedules"))

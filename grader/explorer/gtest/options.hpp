@@ -14,6 +14,7 @@ struct Options {
   bool values = true;           // --explore_values=0: no spurious wake-ups, stale reads, ...
   bool verbose = false;         // --explore_verbose: the test may print
   std::string replay;           // --replay: a token
+  bool observe = false;         // --explore_observe: the undisturbed schedule, told also if it passes
   std::string story_svg;        // --story_svg: file
   std::string story_trace;      // --story_trace: file
   int columns = 80;             // --story_columns
@@ -27,6 +28,7 @@ inline constexpr const char* usage_text =
   --explore_bound=N      search all schedules with up to N preemptions first (2)
   --explore_values=0     no spurious wake-ups, early time-outs, stale reads, weak failures
   --explore_verbose      let the tests print
+  --explore_observe      run each test once, undisturbed, and tell what happened
   --replay=TOKEN         run the one schedule that the token names
   --story_svg=FILE       draw the failing schedule
   --story_trace=FILE     write it as a Chrome trace, for https://ui.perfetto.dev

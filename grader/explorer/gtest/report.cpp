@@ -124,6 +124,18 @@ void start(const std::string& test) {
   }
 }
 
+void observed(const std::string& test, const std::vector<Observation>& seen, const Story& story) {
+  for (const auto& [question, answer] : seen) {
+    channel::send(
+        Message("observed").text("test", test).text("question", question).text("answer", answer));
+    if (!channel::present()) std::printf("  %s: %s\n", question.c_str(), answer.c_str());
+  }
+  if (channel::present())
+    channel::send(Message("lanes").text("test", test).text("lanes", story.lanes));
+  else
+    std::printf("\n%s\n", story.lanes.c_str());
+}
+
 void finish(const std::string& test, const Outcome& outcome, bool skipped, const Story& story,
             const std::string& token) {
   (channel::present() ? to_grader : to_person)(test, outcome, skipped, story, token);

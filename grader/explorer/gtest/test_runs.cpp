@@ -1,7 +1,9 @@
 #include "gtest/test_runs.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <gtest/gtest.h>
+#include <string_view>
 
 #include "gtest/channel.hpp"
 #include "runtime/schedule.hpp"
@@ -28,6 +30,7 @@ class Listener : public testing::EmptyTestEventListener {
     std::string trouble = trouble_after_test();
     if (!trouble.empty()) report_escaped_exception(trouble.c_str());
     end_schedule();
+    keep_observations(observations_after_test());
     shared->skipped = test.result()->Skipped();
   }
 };
@@ -85,6 +88,27 @@ RunOnce run_of(const std::string& test) {
     if (GTEST_FLAG_GET(filter) != test) GTEST_FLAG_SET(filter, test);
     [[maybe_unused]] int status = RUN_ALL_TESTS();
   };
+}
+
+void keep_observations(const std::vector<Observation>& seen) {
+  std::string text;
+  for (const auto& [question, answer] : seen) text += question + '\x1f' + answer + '\x1e';
+  auto& kept = shared_memory().observations;
+  if (text.size() >= sizeof kept) text.clear();
+  std::memcpy(kept, text.c_str(), text.size() + 1);
+}
+
+std::vector<Observation> kept_observations() {
+  std::vector<Observation> seen;
+  std::string_view text = shared_memory().observations;
+  while (!text.empty()) {
+    std::size_t middle = text.find('\x1f'), end = text.find('\x1e');
+    if (middle == text.npos || end == text.npos || end < middle) break;
+    seen.push_back({std::string(text.substr(0, middle)),
+                    std::string(text.substr(middle + 1, end - middle - 1))});
+    text.remove_prefix(end + 1);
+  }
+  return seen;
 }
 
 void install_listener() {

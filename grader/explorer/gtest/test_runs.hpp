@@ -21,4 +21,17 @@ void install_listener();
 // What the workbook's own runtime noticed: an exception that left a spawned function, else empty.
 std::string trouble_after_test();
 
+// What a test said it saw happen, for whoever was asked to predict it.
+struct Observation {
+  std::string question;
+  std::string answer;
+};
+
+// What the running test observed since the last call.
+std::vector<Observation> observations_after_test();
+
+// Carries them from the process of the test to the one that watches.
+void keep_observations(const std::vector<Observation>& seen);
+std::vector<Observation> kept_observations();
+
 }  // namespace explorer

@@ -213,8 +213,9 @@ struct Shared {
   volatile std::uint64_t heartbeat;
   volatile std::uint64_t last_steps, longest, total_steps;
 
-  bool orderly;  // the child ended where it should
-  bool skipped;  // the test said that it does not apply: nothing to explore
+  bool orderly;             // the child ended where it should
+  bool skipped;             // the test said that it does not apply: nothing to explore
+  char observations[4096];  // what the test said it saw: question\x1fanswer\x1e...
 
   Plan plan;
   Decision script[max_decisions];

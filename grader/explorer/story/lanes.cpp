@@ -200,7 +200,7 @@ std::string draw_lanes(const Scene& scene, int columns) {
       text += layout.note("the clock moves on " + duration(entries[i].clock_jump));
     text += layout.rows(entries[i]);
   }
-  return text + "\n" + endings(scene, width);
+  return scene.endings.empty() ? text : text + "\n" + endings(scene, width);
 }
 
 }  // namespace explorer

@@ -238,7 +238,9 @@ Scene make_scene(const Shared& memory, const std::string& test) {
     if (namer.is_inner_mutex(step.event->object)) step.shown = Shown::nothing;
   scene.objects = namer.take();
   for (Step& step : scene.steps) step.words = words_for(*step.event, scene);
-  for (int i = 0; i < memory.thread_count; ++i)
+  // How everybody is stuck explains a failure; when all went well, everybody has just ended.
+  bool failed = memory.failure.kind != FailureKind::none;
+  for (int i = 0; failed && i < memory.thread_count; ++i)
     scene.endings.push_back(ending_of(memory, scene, i));
   scene.headline = headline_for(memory, scene);
   if (!scene.headline.empty() && scene.headline[0] >= 'a' && scene.headline[0] <= 'z')

@@ -49,6 +49,9 @@ int run_hint(const Setting& setting, int task, const std::filesystem::path& subm
 // Shows the reference, and writes that into the ledger.
 int run_solution(const Setting& setting, int task, const std::filesystem::path& submission);
 
+// Plays the scenes whose outcome the learner was asked to predict, and shows both.
+int run_predict(const Setting& setting, int task, const std::filesystem::path& submission);
+
 // Tasks, levels, and how far the submission's ledger says each is. Builds nothing.
 int run_list(const Setting& setting, const std::filesystem::path& submission);
 
