@@ -69,7 +69,7 @@ std::vector<std::string> declared_tests(std::string_view source) {
 struct Bench::State {
   explicit State(BenchOptions given)
       : options(completed(std::move(given))),
-        tasks(discover_tasks(options.tasks_dir)),
+        tasks(discover_tasks(options.tasks_dir, options.solutions_dir)),
         toolchain(find_toolchain()),
         sandbox(Sandbox::probe(options.build_dir)),
         harness({options.root, options.kit_dir, options.build_dir}, toolchain),
@@ -91,8 +91,8 @@ struct Bench::State {
   BuildOutcome build(const Program& program, const Prepared& prepared, std::stop_token stop) const {
     if (auto known = builder.known(prepared.key)) return *known;
     harness.ensure(std::array{program.flavour}, stop);
-    const bool trusted = is_below(program.header, options.solutions_dir) &&
-                         (is_below(program.source, options.solutions_dir) ||
+    const bool trusted = is_below(program.header, program.task->solution) &&
+                         (is_below(program.source, program.task->solution) ||
                           is_below(program.source, options.tasks_dir));
     const auto honest = [&]() -> std::optional<Symbols> {
       const auto reference = reference_program(*program.task, program.flavour);
@@ -108,10 +108,10 @@ struct Bench::State {
     Program program;
     program.task = &task;
     program.source = options.tasks_dir / task.folder / "suite.cpp";
-    program.header = options.solutions_dir / task.folder / task.header;
+    program.header = task.solution / task.header;
     for (const int number : task.uses) {
       const Task* used = find_task(tasks, number);
-      program.uses.push_back(options.solutions_dir / used->folder / used->header);
+      program.uses.push_back(used->solution / used->header);
     }
     program.flavour = flavour;
     program.label = fmt::format("{} reference {}", task.folder, to_string(flavour));

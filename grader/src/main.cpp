@@ -62,24 +62,31 @@ struct CommandLine {
   unsigned jobs = 0;
   bool require_sandbox = false;
   int task = 0;
+  std::string challenge;
   bool fix = false;
   grader::GradeRequest grade;
   grader::AuditRequest audit;
   grader::ExploreRequest explore;
+  grader::StretchRequest stretch;
 };
 
 void say_error(std::string_view what) { fmt::print(stderr, "grader: {}\n", what); }
 
 int run(const CLI::App& app, CommandLine& asked, std::stop_token stop) {
   grader::Screen screen;
-  const grader::Setting setting{.workbook = grader::open_workbook(asked.root, asked.build_dir),
-                                .screen = screen,
-                                .stop = std::move(stop),
-                                .jobs = asked.jobs,
-                                .require_sandbox = asked.require_sandbox};
+  grader::Setting setting{.workbook = grader::open_workbook(asked.root, asked.build_dir),
+                          .screen = screen,
+                          .stop = std::move(stop),
+                          .jobs = asked.jobs,
+                          .require_sandbox = asked.require_sandbox};
   const auto is = [&](const char* name) { return app.got_subcommand(name); };
   asked.grade.submission = asked.submission;
   asked.explore.submission = asked.submission;
+  asked.stretch.submission = asked.submission;
+  if (!asked.challenge.empty()) {
+    setting.workbook = grader::open_stretch(setting.workbook);
+    asked.task = grader::challenge(setting.workbook, asked.challenge).number;
+  }
   asked.explore.task = asked.task;
   if (is("grade")) return grader::run_grade(setting, asked.grade);
   if (is("hint")) return grader::run_hint(setting, asked.task, asked.submission);
@@ -88,6 +95,7 @@ int run(const CLI::App& app, CommandLine& asked, std::stop_token stop) {
   if (is("list")) return grader::run_list(setting, asked.submission);
   if (is("verify")) return grader::run_verify(setting, asked.fix);
   if (is("audit")) return grader::run_audit(setting, asked.audit);
+  if (is("stretch")) return grader::run_stretch(setting, asked.stretch);
   return grader::run_explore(setting, asked.explore);
 }
 
@@ -121,6 +129,7 @@ void add_maintenance(CLI::App& app, CommandLine& asked) {
   verify->add_flag("--fix", asked.fix, "Renew what is copied or computed");
   auto* audit = app.add_subcommand("audit", "Run every suite on every known version");
   audit->add_option("--task", asked.audit.tasks, "Only this task (may be repeated)");
+  audit->add_option("--challenge", asked.audit.challenges, "Only this challenge (may be repeated)");
   audit->add_option("--flavour", asked.audit.flavours, "Only this flavour (may be repeated)");
   audit->add_option("--earlier-runs", asked.audit.earlier_runs, "Runs of each wrong version");
   audit->add_option("--right-runs", asked.audit.right_runs, "Runs of each right version");
@@ -137,13 +146,27 @@ void add_exploring(CLI::App& app, CommandLine& asked) {
   auto* explore = app.add_subcommand("explore", "Try schedules of a task's explored tests");
   auto* replay = app.add_subcommand("replay", "Show a failing schedule again");
   for (auto* command : {explore, replay}) {
-    command->add_option("--task", asked.task, "Which one")->required();
+    auto* which = command->add_option_group("which one");
+    which->add_option("--task", asked.task, "A task");
+    which->add_option("--challenge", asked.challenge, "A stretch challenge, e.g. s1");
+    which->require_option(1);
     command->add_option("--submission", asked.submission, "A folder shaped like tasks/");
   }
   explore->add_option("--schedules", asked.explore.schedules, "How many schedules per test");
   explore->add_option("--seed", asked.explore.seed, "Where chance starts");
   explore->add_flag("--own-test", asked.explore.own_test, "my_test.cpp instead of the suite");
   replay->add_option("--token", asked.explore.token, "As a report printed it")->required();
+}
+
+void add_stretch(CLI::App& app, CommandLine& asked) {
+  auto* stretch = app.add_subcommand("stretch", "The stretch challenges: met or not, and measured");
+  stretch->add_option("--challenge", asked.stretch.challenges,
+                      "Only this one, e.g. s1 (may be repeated)");
+  stretch->add_option("--submission", asked.submission,
+                      "A folder shaped like stretch/; or solutions, for the references");
+  stretch->add_option("--seed", asked.stretch.seed, "Where chance starts in what is measured");
+  stretch->add_option("--json", asked.stretch.json,
+                      "Where the results go; build/stretch/results.json");
 }
 
 }  // namespace
@@ -161,6 +184,7 @@ int main(int argc, char** argv) {
   add_reading(app, asked);
   add_maintenance(app, asked);
   add_exploring(app, asked);
+  add_stretch(app, asked);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -45,7 +45,7 @@ std::string first_comment(std::string_view source) {
 
 Versions collect_versions(const OwnTestCase& own) {
   const auto& task = *own.task;
-  const auto solution = own.workbook->solutions_dir / task.folder;
+  const auto& solution = task.solution;
   Versions versions;
   versions.current = read_version("your header", own.submission->dir / task.folder / task.header);
   versions.rights.push_back(read_version("the reference", solution / task.header));

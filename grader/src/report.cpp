@@ -117,7 +117,7 @@ std::string failing_details(const TaskReport& task, const Paint& paint) {
   if (const auto far = how_far(task); !far.empty()) out += fmt::format("    {}\n\n", far);
   if (task.findings.empty()) return out;
   const auto& first = task.findings.front();
-  out += shown(first, task.task->number, paint);
+  out += shown(first, fmt::format("TASK={}", task.task->number), paint);
   out += also_failing(task, first, paint);
   return out;
 }
@@ -125,7 +125,9 @@ std::string failing_details(const TaskReport& task, const Paint& paint) {
 std::string own_test_details(const TaskReport& task, const Paint& paint) {
   const auto& own = task.own_test;
   std::string out;
-  const auto sentence = [&](std::string text) { return indented(filled(text, page_width - 4), 4); };
+  const auto sentence = [&](const std::string& text) {
+    return indented(filled(text, page_width - 4), 4);
+  };
   if (own.verdict == OwnTest::qualified) {
     out += sentence(fmt::format(
         "Your test broke {} with {}, in {} of {} runs, and passed {} runs on right versions.",
@@ -223,7 +225,7 @@ std::string plain_line(const TaskReport& task, const Paint& paint) {
 std::string table(const GradeReport& report, const Paint& paint) {
   std::string head = "   #  " + padded("task", kTitleWidth + 1);
   for (const auto& column : kColumns) head += padded(column.name, column.width);
-  std::string out = paint(Tone::quiet, trimmed(head).empty() ? head : head) + "\n";
+  std::string out = paint(Tone::quiet, head) + "\n";
   for (const auto& task : report.tasks) out += row(task, paint);
   return out;
 }

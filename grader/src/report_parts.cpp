@@ -172,7 +172,7 @@ std::string shown_in_full(const PredictionsReport& report, const Paint& paint) {
   return out;
 }
 
-std::string shown(const Finding& finding, int task, const Paint& paint) {
+std::string shown(const Finding& finding, std::string_view which, const Paint& paint) {
   std::string out;
   const bool story = finding.flavour == Flavour::explored;
   if (!finding.test.empty()) {
@@ -197,8 +197,8 @@ std::string shown(const Finding& finding, int task, const Paint& paint) {
     out += "\n" + excerpt(finding.detail, story ? kStoryLines : kEvidenceLines, 6, story);
   }
   if (!finding.token.empty()) {
-    out += fmt::format("      {}\n", paint(Tone::accent, fmt::format("make replay TASK={} TOKEN={}",
-                                                                     task, finding.token)));
+    out += fmt::format("      {}\n", paint(Tone::accent, fmt::format("make replay {} TOKEN={}",
+                                                                     which, finding.token)));
   }
   return out;
 }

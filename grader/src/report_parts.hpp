@@ -19,7 +19,8 @@ Tone tone_of(Mark mark);
 std::string_view spoken(Flavour flavour);
 
 // One finding: the test as a sentence, what happened, where, and the start of the evidence.
-std::string shown(const Finding& finding, int task, const Paint& paint);
+// `which` is what make needs to know to replay a schedule: "TASK=4".
+std::string shown(const Finding& finding, std::string_view which, const Paint& paint);
 
 // How the predictions of a task came out: a line or two, and the first that did not come true.
 std::string shown_in_short(const PredictionsReport& report, int task, const Paint& paint);

@@ -106,7 +106,8 @@ void add_source(Collector& collector, const Program& program) {
 }  // namespace
 
 bool is_suite(const fs::path& source) {
-  return source.filename() == "suite.cpp" || source.filename() == "predict.cpp";
+  const auto name = source.filename();
+  return name == "suite.cpp" || name == "predict.cpp" || name == "measure.cpp";
 }
 
 const StagedFile& Stage::source_file() const {

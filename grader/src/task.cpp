@@ -25,7 +25,7 @@ class Reader {
   T optional(const toml::table& table, std::string_view key, T otherwise,
              std::string_view example) const {
     const auto* node = table.get(key);
-    return node == nullptr ? otherwise : value<T>(*node, key, example);
+    return node == nullptr ? std::move(otherwise) : value<T>(*node, key, example);
   }
 
   template <class T>
@@ -66,8 +66,10 @@ class Reader {
 };
 
 bool is_task_folder(std::string_view name) {
-  return name.size() > 3 && std::isdigit(static_cast<unsigned char>(name[0])) &&
-         std::isdigit(static_cast<unsigned char>(name[1])) && name[2] == '_';
+  const auto digit = [&](std::size_t i) {
+    return std::isdigit(static_cast<unsigned char>(name[i])) != 0;
+  };
+  return name.size() > 3 && (digit(0) || name[0] == 's') && digit(1) && name[2] == '_';
 }
 
 // Names that end up in command lines and include paths: nothing to quote, nowhere to climb to.
@@ -117,12 +119,16 @@ Task read_task(const fs::path& task_dir) {
   return task;
 }
 
-std::vector<Task> discover_tasks(const fs::path& tasks_dir) {
+std::vector<Task> discover_tasks(const fs::path& tasks_dir, const fs::path& solutions_dir) {
   std::vector<Task> tasks;
   std::error_code ec;
   for (const auto& entry : fs::directory_iterator(tasks_dir, ec)) {
     if (!is_task_folder(entry.path().filename().string())) continue;
-    if (fs::exists(entry.path() / "task.toml")) tasks.push_back(read_task(entry.path()));
+    if (!fs::exists(entry.path() / "task.toml")) continue;
+    auto& task = tasks.emplace_back(read_task(entry.path()));
+    task.solution = solutions_dir == tasks_dir
+                        ? task.dir / "solution"
+                        : fs::absolute(solutions_dir).lexically_normal() / task.folder;
   }
   if (ec) throw TaskError(fmt::format("{}: {}", tasks_dir.string(), ec.message()));
   std::ranges::sort(tasks, {}, &Task::number);

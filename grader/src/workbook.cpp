@@ -47,9 +47,7 @@ const Task& Workbook::task(int number) const {
       fmt::format("there is no task {}; the tasks here are {}", number, fmt::join(numbers, ", ")));
 }
 
-fs::path Workbook::reference(const Task& task) const {
-  return solutions_dir / task.folder / task.header;
-}
+fs::path Workbook::reference(const Task& task) const { return task.solution / task.header; }
 
 Workbook open_workbook(const fs::path& root, const fs::path& build_dir) {
   Workbook workbook;
@@ -60,8 +58,30 @@ Workbook open_workbook(const fs::path& root, const fs::path& build_dir) {
   workbook.tasks_dir = workbook.root / "tasks";
   workbook.solutions_dir = workbook.root / "solutions";
   workbook.build_dir = build_dir.empty() ? workbook.root / "build" : fs::absolute(build_dir);
-  workbook.tasks = discover_tasks(workbook.tasks_dir);
+  workbook.tasks = discover_tasks(workbook.tasks_dir, workbook.solutions_dir);
   return workbook;
+}
+
+Workbook open_stretch(const Workbook& workbook) {
+  Workbook stretch = workbook;
+  stretch.stretch = true;
+  stretch.tasks_dir = stretch.solutions_dir = workbook.root / "stretch";
+  stretch.tasks.clear();
+  std::error_code ignored;
+  if (fs::is_directory(stretch.tasks_dir, ignored)) {
+    stretch.tasks = discover_tasks(stretch.tasks_dir, stretch.solutions_dir);
+  }
+  return stretch;
+}
+
+const Task& challenge(const Workbook& stretch, std::string_view name) {
+  std::vector<std::string> names;
+  for (const auto& task : stretch.tasks) {
+    names.push_back(fmt::format("s{}", task.number));
+    if (name == names.back() || name == names.back().substr(1) || name == task.folder) return task;
+  }
+  throw UsageError(fmt::format("there is no challenge {}; the challenges here are {}", name,
+                               names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
 }
 
 Submission open_submission(const Workbook& workbook, const fs::path& dir) {
@@ -74,10 +94,13 @@ Submission open_submission(const Workbook& workbook, const fs::path& dir) {
     throw UsageError(fmt::format("there is no folder {}", submission.name));
   }
   submission.is_tasks = same_folder(submission.dir, workbook.tasks_dir);
-  submission.is_solutions = same_folder(submission.dir, workbook.solutions_dir);
-  const bool has_any = std::ranges::any_of(workbook.tasks, [&](const Task& task) {
-    return fs::is_directory(submission.dir / task.folder, ignored);
-  });
+  submission.is_solutions =
+      same_folder(submission.dir, workbook.stretch ? workbook.root / "solutions"  // no twins there
+                                                   : workbook.solutions_dir);
+  const bool has_any =
+      submission.is_solutions || std::ranges::any_of(workbook.tasks, [&](const Task& task) {
+        return fs::is_directory(submission.dir / task.folder, ignored);
+      });
   if (!has_any) {
     throw UsageError(fmt::format("{} is not shaped like tasks/: it has no folder {}",
                                  submission.name,
@@ -89,12 +112,13 @@ Submission open_submission(const Workbook& workbook, const fs::path& dir) {
 SubmittedFile read_submitted(const Submission& submission, const Task& task,
                              std::string_view file_name) {
   SubmittedFile file;
-  file.path = submission.dir / task.folder / file_name;
+  const auto home = submission.is_solutions ? task.solution : submission.dir / task.folder;
+  file.path = home / file_name;
   std::error_code ignored;
   file.exists = fs::exists(fs::symlink_status(file.path, ignored));
-  const UniqueFd dir(::open(submission.dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const UniqueFd dir(::open(home.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!dir) return file;
-  const auto folder = open_folder(dir.get(), task.folder.c_str(), false);
+  const auto folder = open_folder(dir.get(), home.filename().c_str(), false);
   std::string text;
   if (folder && read_file_at(folder.get(), std::string(file_name).c_str(), text, kLargestFile)) {
     file.text = std::move(text);

@@ -24,6 +24,7 @@ struct Workbook {
   std::filesystem::path solutions_dir;
   std::filesystem::path build_dir;
   std::vector<Task> tasks;
+  bool stretch = false;  // the challenges below stretch/: each has its solution inside
 
   // The task with this number. Throws UsageError, naming those that exist.
   const Task& task(int number) const;
@@ -34,15 +35,23 @@ struct Workbook {
 // `build_dir` empty: root/build. Throws UsageError or TaskError.
 Workbook open_workbook(const std::filesystem::path& root, const std::filesystem::path& build_dir);
 
-// A folder shaped like tasks/.
+// The stretch challenges beside a workbook's tasks, as a workbook of their own; without tasks when
+// this checkout has none. Throws TaskError.
+Workbook open_stretch(const Workbook& workbook);
+
+// The challenge called so: "s1", "1" or "s1_backpressure". Throws UsageError.
+const Task& challenge(const Workbook& stretch, std::string_view name);
+
+// A folder shaped like tasks/, or like stretch/.
 struct Submission {
   std::filesystem::path dir;  // absolute
   std::string name;           // as it was given, for messages
   bool is_tasks = false;      // the workbook's own tasks/
-  bool is_solutions = false;  // the workbook's own solutions/: its headers are the reference
+  bool is_solutions = false;  // the workbook's own solutions: its headers are the references
 };
 
-// `dir` empty: the workbook's tasks/. Throws UsageError.
+// `dir` empty: the workbook's tasks/ (or stretch/). For challenges, too, solutions/ means the
+// references. Throws UsageError.
 Submission open_submission(const Workbook& workbook, const std::filesystem::path& dir);
 
 // A file of a submission. `text` is there when it is a regular file of at most 1 MiB that no

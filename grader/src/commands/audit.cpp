@@ -53,11 +53,12 @@ class Audit {
   Audit(const Setting& setting, const AuditRequest& request)
       : setting_(setting), request_(request), bench_(bench_options(setting)) {}
 
-  int run() {
-    collect();
+  // Only these tasks; none: all. Adds what it counted to `results`.
+  int run(const std::vector<int>& numbers, nlohmann::json& results) {
+    collect(numbers);
     for (const auto* task : tasks_) audit(*task);
     if (setting_.stop.stop_requested()) return status_interrupted;
-    return tell();
+    return tell(results);
   }
 
  private:
@@ -67,17 +68,13 @@ class Audit {
            std::ranges::find(request_.flavours, to_string(flavour)) != request_.flavours.end();
   }
 
-  void collect() {
-    for (const int number : request_.tasks) setting_.workbook.task(number);
+  void collect(const std::vector<int>& numbers) {
+    for (const int number : numbers) setting_.workbook.task(number);
     for (const auto& task : setting_.workbook.tasks) {
-      if (!request_.tasks.empty() &&
-          std::ranges::find(request_.tasks, task.number) == request_.tasks.end()) {
-        continue;
-      }
+      if (!numbers.empty() && std::ranges::find(numbers, task.number) == numbers.end()) continue;
       tasks_.push_back(&task);
       const bool ours = request_.versions.empty();
-      const auto solution =
-          (ours ? setting_.workbook.solutions_dir : request_.versions) / task.folder;
+      const auto solution = ours ? task.solution : request_.versions / task.folder;
       if (ours) add(task, solution / task.header, "reference", true);
       for (const auto& file : headers_in(solution / "alternative")) {
         add(task, file, "alternative/" + file.stem().string(), true);
@@ -219,7 +216,7 @@ class Audit {
                                       first.place, first.headline, first.detail));
   }
 
-  int tell() {
+  int tell(nlohmann::json& results) {
     setting_.screen.doing({});
     std::vector<VersionCounts> counts;
     for (const auto& candidate : candidates_) counts.push_back(candidate.counts);
@@ -229,12 +226,11 @@ class Audit {
         counts, [](const VersionCounts& version) { return !version.as_it_should_be(); });
     setting_.screen.say(fmt::format("  {} versions told for what they are, {} not.",
                                     static_cast<long>(counts.size()) - wrong, wrong));
-    if (!request_.json.empty()) write_json(counts);
+    add_results(counts, results);
     return wrong == 0 && !counts.empty() ? status_done : status_below;
   }
 
-  void write_json(const std::vector<VersionCounts>& counts) const {
-    auto out = nlohmann::json::array();
+  void add_results(const std::vector<VersionCounts>& counts, nlohmann::json& results) const {
     for (const auto& version : counts) {
       const auto sure = wilson(version.graded);
       nlohmann::json flavours;
@@ -243,18 +239,18 @@ class Audit {
         flavours[std::string(to_string(flavour))] = {{"runs", count.runs},
                                                      {"rejected", count.rejected}};
       }
-      out.push_back({{"task", version.task},
-                     {"version", version.name},
-                     {"right", version.right},
-                     {"flavours", flavours},
-                     {"gradings", version.graded.runs},
-                     {"rejected", version.graded.rejected},
-                     {"low", sure.low},
-                     {"high", sure.high},
-                     {"inconclusive", version.inconclusive},
-                     {"as_it_should_be", version.as_it_should_be()}});
+      results.push_back({{"task", version.task},
+                         {"folder", setting_.workbook.task(version.task).folder},
+                         {"version", version.name},
+                         {"right", version.right},
+                         {"flavours", flavours},
+                         {"gradings", version.graded.runs},
+                         {"rejected", version.graded.rejected},
+                         {"low", sure.low},
+                         {"high", sure.high},
+                         {"inconclusive", version.inconclusive},
+                         {"as_it_should_be", version.as_it_should_be()}});
     }
-    write_whole_file(request_.json, out.dump(2) + "\n");
   }
 
   const Setting& setting_;
@@ -271,7 +267,26 @@ class Audit {
 }  // namespace
 
 int run_audit(const Setting& setting, const AuditRequest& request) {
-  return Audit(setting, request).run();
+  auto results = nlohmann::json::array();
+  int status = status_done;
+  const bool all = request.tasks.empty() && request.challenges.empty();
+  if (all || !request.tasks.empty()) {
+    status = Audit(setting, request).run(request.tasks, results);
+  }
+  Setting stretch = setting;
+  stretch.workbook = open_stretch(setting.workbook);
+  std::vector<int> numbers;
+  for (const auto& name : request.challenges) {
+    numbers.push_back(challenge(stretch.workbook, name).number);
+  }
+  if ((all && !stretch.workbook.tasks.empty()) || !numbers.empty()) {
+    setting.screen.say("\n  Stretch challenges");
+    status = std::max(status, Audit(stretch, request).run(numbers, results));
+  }
+  if (!request.json.empty() && status != status_interrupted) {
+    write_whole_file(request.json, results.dump(2) + "\n");
+  }
+  return status;
 }
 
 }  // namespace grader

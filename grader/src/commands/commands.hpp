@@ -59,7 +59,9 @@ int run_list(const Setting& setting, const std::filesystem::path& submission);
 int run_verify(const Setting& setting, bool fix);
 
 struct AuditRequest {
+  // Neither tasks nor challenges: all of both.
   std::vector<int> tasks;
+  std::vector<std::string> challenges;
   std::vector<std::string> flavours;  // empty: all
   bool quick = false;  // one grading each; a wrong version only until something rejects it
   int earlier_runs = 20;
@@ -80,5 +82,15 @@ struct ExploreRequest {
   bool own_test = false;
 };
 int run_explore(const Setting& setting, const ExploreRequest& request);
+
+struct StretchRequest {
+  std::vector<std::string> challenges;  // "s1"; empty: all
+  std::filesystem::path submission;
+  std::uint64_t seed = 0;      // where chance starts in what is measured
+  std::filesystem::path json;  // empty: build/stretch/results.json
+};
+
+// The stretch challenges: met or not met, why, and what was measured.
+int run_stretch(const Setting& setting, const StretchRequest& request);
 
 }  // namespace grader

@@ -32,14 +32,14 @@ std::string told(const TestResult& test, const Paint& paint) {
 int run_explore(const Setting& setting, const ExploreRequest& request) {
   const auto& task = setting.workbook.task(request.task);
   const auto submission = open_submission(setting.workbook, request.submission);
+  const auto home = submission.is_solutions ? task.solution : submission.dir / task.folder;
   Bench bench(bench_options(setting));
   if (!bench.explorer_available()) {
     throw MachineError("the schedule explorer does not work with this compiler");
   }
   Program program{.task = &task,
-                  .source = request.own_test ? submission.dir / task.folder / "my_test.cpp"
-                                             : task.dir / "suite.cpp",
-                  .header = submission.dir / task.folder / task.header,
+                  .source = request.own_test ? home / "my_test.cpp" : task.dir / "suite.cpp",
+                  .header = home / task.header,
                   .uses = {},
                   .flavour = Flavour::explored,
                   .label = task.folder + " explored"};

@@ -9,7 +9,7 @@ BenchOptions bench_options(const Setting& setting) {
   options.build_dir = setting.workbook.build_dir;
   options.tasks_dir = setting.workbook.tasks_dir;
   options.solutions_dir = setting.workbook.solutions_dir;
-  options.kit_dir = setting.workbook.tasks_dir;
+  options.kit_dir = setting.workbook.root / "tasks";
   options.jobs = setting.jobs;
   options.require_sandbox = setting.require_sandbox;
   options.notice = [&screen = setting.screen](const std::string& said) {

@@ -27,11 +27,12 @@ class Verification {
   void check(const Task& task) {
     check_readme(task);
     check_hash(task, "starter", task.header, task.starter_hash);
-    check_hash(task, "starter_test", "my_test.cpp", task.starter_test_hash);
     check_versions(task);
-    for (const auto& file : {task.dir / "suite.cpp", solution(task) / "my_test.cpp"}) {
-      if (!fs::exists(file)) complain(file, "is missing");
-    }
+    if (!fs::exists(task.dir / "suite.cpp")) complain(task.dir / "suite.cpp", "is missing");
+    if (workbook_.stretch) return;  // a challenge asks for no test of the learner's
+    check_hash(task, "starter_test", "my_test.cpp", task.starter_test_hash);
+    const auto own_test = task.solution / "my_test.cpp";
+    if (!fs::exists(own_test)) complain(own_test, "is missing");
   }
 
   // A starter must compile, and each test must say that there is nothing there yet.
@@ -55,12 +56,15 @@ class Verification {
     problems_.push_back(fmt::format("{}: {}", fs::relative(file, workbook_.root).string(), what));
   }
 
+  void take(const Verification& other) {
+    problems_.insert(problems_.end(), other.problems_.begin(), other.problems_.end());
+    fixed_.insert(fixed_.end(), other.fixed_.begin(), other.fixed_.end());
+  }
+
   const std::vector<std::string>& problems() const { return problems_; }
   const std::vector<std::string>& fixed() const { return fixed_; }
 
  private:
-  fs::path solution(const Task& task) const { return workbook_.solutions_dir / task.folder; }
-
   void mend(const fs::path& file, const std::string& contents, const std::string& what) {
     write_whole_file(file, contents);
     fixed_.push_back(fmt::format("{}: {}", fs::relative(file, workbook_.root).string(), what));
@@ -118,15 +122,15 @@ class Verification {
   }
 
   void check_versions(const Task& task) {
-    const auto earlier = headers_in(solution(task) / "earlier");
-    const auto alternatives = headers_in(solution(task) / "alternative");
+    const auto earlier = headers_in(task.solution / "earlier");
+    const auto alternatives = headers_in(task.solution / "alternative");
     if (earlier.size() < kEarlierVersions) {
-      complain(solution(task) / "earlier", fmt::format("has {} versions; at least {} wanted",
-                                                       earlier.size(), kEarlierVersions));
+      complain(task.solution / "earlier", fmt::format("has {} versions; at least {} wanted",
+                                                      earlier.size(), kEarlierVersions));
     }
     if (alternatives.size() < kAlternatives) {
-      complain(solution(task) / "alternative", fmt::format("has {} versions; at least {} wanted",
-                                                           alternatives.size(), kAlternatives));
+      complain(task.solution / "alternative", fmt::format("has {} versions; at least {} wanted",
+                                                          alternatives.size(), kAlternatives));
     }
     std::map<std::string, fs::path> seen{
         {token_hash(slurp(workbook_.reference(task))), workbook_.reference(task)}};
@@ -178,10 +182,16 @@ void check_starters(const Setting& setting, Verification& verification) {
 }  // namespace
 
 int run_verify(const Setting& setting, bool fix) {
+  Setting stretch = setting;
+  stretch.workbook = open_stretch(setting.workbook);
   Verification verification(setting.workbook, fix);
+  Verification challenges(stretch.workbook, fix);
   for (const auto& task : setting.workbook.tasks) verification.check(task);
+  for (const auto& task : stretch.workbook.tasks) challenges.check(task);
   check_starters(setting, verification);
+  if (!stretch.workbook.tasks.empty()) check_starters(stretch, challenges);
   if (setting.stop.stop_requested()) return status_interrupted;
+  verification.take(challenges);
   const auto& paint = setting.screen.paint();
   for (const auto& what : verification.fixed()) {
     setting.screen.say(paint(Tone::good, "  fixed  ") + what);
@@ -190,10 +200,12 @@ int run_verify(const Setting& setting, bool fix) {
     setting.screen.say(paint(Tone::bad, "  wrong  ") + what);
   }
   const auto wrong = verification.problems().size();
-  setting.screen.say(
-      wrong == 0 ? fmt::format("  {} fit together.",
-                               counted(static_cast<long>(setting.workbook.tasks.size()), "task"))
-                 : fmt::format("  {}.", counted(static_cast<long>(wrong), "problem")));
+  setting.screen.say(wrong == 0
+                         ? fmt::format("  {} fit together.",
+                                       counted(static_cast<long>(setting.workbook.tasks.size() +
+                                                                 stretch.workbook.tasks.size()),
+                                               "task"))
+                         : fmt::format("  {}.", counted(static_cast<long>(wrong), "problem")));
   return wrong == 0 ? status_done : status_below;
 }
 
