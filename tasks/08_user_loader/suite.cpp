@@ -1,0 +1,137 @@
+// Task 8: one caller at a time here, crowds in suite_stress.hpp, callers who leave, newcomers and
+// forgetting in suite_lifecycle.hpp, races for the explorer in suite_explored.hpp.
+#include <atomic>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "suite_support.hpp"
+
+namespace {
+
+using namespace user_loader_suite;
+
+TEST(Basic, TheCallerGetsTheUserThatTheLoadFound) {
+  std::vector<std::string> asked;
+  UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
+    asked.push_back(id);
+    return User{id, "Ada Lovelace, Countess of Lovelace"};
+  });
+  const auto user = loader.get(forever, "ada");
+  ASSERT_TRUE(user) << user.error().message;
+  EXPECT_EQ(*user, (User{"ada", "Ada Lovelace, Countess of Lovelace"}));
+  EXPECT_EQ(asked, std::vector<std::string>{"ada"});
+}
+
+TEST(Basic, ALoaderThatNobodyAsksLoadsNothing) {
+  std::atomic<int> loads{0};
+  {
+    UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
+      ++loads;
+      return User{id, ""};
+    });
+    loader.forget("ada");  // there is nothing to forget
+  }
+  EXPECT_EQ(loads, 0);
+}
+
+TEST(Basic, TheCallerGetsTheErrorOfAFailedLoad) {
+  // A load may fail with any error, whatever the loader itself uses that code for.
+  for (const Errc code : {Errc::unavailable, Errc::not_found, Errc::cancelled,
+                          Errc::deadline_exceeded, Errc::exception}) {
+    const Error error{code, "the database has a reason of its own"};
+    std::atomic<int> loads{0};
+    UserLoader loader([&](const Context&, const std::string&) -> Result<User> {
+      ++loads;
+      return std::unexpected(error);
+    });
+    const auto user = loader.get(forever, "ada");
+    ASSERT_FALSE(user) << "the load failed, and get returned " << got(user);
+    EXPECT_EQ(user.error(), error) << user.error().message;
+    EXPECT_EQ(loads, 1) << "whether to try again is for the caller to decide";
+  }
+}
+
+TEST(Basic, AnExceptionInTheLoadIsAnError) {
+  UserLoader standard([](const Context&, const std::string&) -> Result<User> {
+    throw std::runtime_error("no such table");
+  });
+  const auto first = standard.get(forever, "ada");
+  ASSERT_FALSE(first) << "the load threw, and get returned " << got(first);
+  EXPECT_EQ(first.error().code, Errc::exception) << got(first);
+  EXPECT_NE(first.error().message.find("no such table"), std::string::npos)
+      << "what() of the exception should be in the message: " << first.error().message;
+
+  UserLoader odd([](const Context&, const std::string&) -> Result<User> { throw 42; });
+  const auto second = odd.get(forever, "ada");
+  ASSERT_FALSE(second) << "the load threw 42, and get returned " << got(second);
+  EXPECT_EQ(second.error().code, Errc::exception) << got(second);
+}
+
+TEST(Basic, AUserIsLoadedAgainForTheNextCaller) {
+  std::atomic<std::size_t> loads{0};
+  UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
+    return user_of_load(++loads, id);
+  });
+  for (std::size_t n = 1; n <= 3; ++n) {
+    EXPECT_EQ(got(loader.get(forever, "ada")), "value \"load " + std::to_string(n) + " of ada\"")
+        << "the load before was over when get was called: a loader shares loads, it is no cache";
+  }
+  EXPECT_EQ(loads, 3u);
+}
+
+TEST(Basic, AFailureIsNotRemembered) {
+  std::atomic<std::size_t> loads{0};
+  UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
+    switch (const std::size_t n = ++loads; n) {
+      case 1:
+        return std::unexpected(Error{Errc::unavailable, "down"});
+      case 2:
+        throw std::runtime_error("still down");
+      case 3:
+        throw 42;
+      default:
+        return user_of_load(n, id);
+    }
+  });
+  EXPECT_EQ(got(loader.get(forever, "ada")), "error unavailable");
+  EXPECT_EQ(got(loader.get(forever, "ada")), "error exception") << "the second load threw";
+  EXPECT_EQ(got(loader.get(forever, "ada")), "error exception") << "the third load threw 42";
+  EXPECT_EQ(got(loader.get(forever, "ada")), "value \"load 4 of ada\"")
+      << "three loads failed, the fourth has not: does a failed load leave something behind?";
+}
+
+TEST(Basic, EveryIdIsAUserOfItsOwn) {
+  UserLoader loader(
+      [](const Context&, const std::string& id) -> Result<User> { return user_of_load(1, id); });
+  const std::vector<std::string> ids{"ada",
+                                     "bob",
+                                     "",
+                                     "Ada",
+                                     "ada ",
+                                     std::string("ada\0x", 5),
+                                     std::string("ada\0y", 5),
+                                     std::string(1000, 'x')};
+  for (const auto& id : ids) {
+    const auto user = loader.get(forever, id);
+    ASSERT_TRUE(user) << user.error().message;
+    EXPECT_EQ(*user, user_of_load(1, id)) << "asked for '" << id << "', got '" << user->id << "'";
+  }
+}
+
+TEST(Basic, TwoLoadersAskTheirOwnBackends) {
+  UserLoader one(
+      [](const Context&, const std::string& id) -> Result<User> { return User{id, "one"}; });
+  UserLoader two(
+      [](const Context&, const std::string& id) -> Result<User> { return User{id, "two"}; });
+  EXPECT_EQ(one.get(forever, "ada"), (User{"ada", "one"}));
+  EXPECT_EQ(two.get(forever, "ada"), (User{"ada", "two"}));
+}
+
+}  // namespace
+
+// clang-format off: in the order in which a learner meets them
+#include "suite_stress.hpp"
+#include "suite_lifecycle.hpp"
+#include "suite_explored.hpp"
+// clang-format on

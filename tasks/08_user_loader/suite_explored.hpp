@@ -1,0 +1,219 @@
+// Task 8: small races, for the schedule explorer to try in every order.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "suite_support.hpp"
+
+namespace user_loader_suite {
+
+inline constexpr bool time_is_virtual = workbook::flavour() == workbook::Flavour::explored;
+
+// Under the explorer: until everybody else waits for something, or for more time than this.
+inline void let_time_pass(std::chrono::milliseconds time) {
+  std::this_thread::sleep_for(time_is_virtual ? time : 1ms);
+}
+
+// A load that looks at its context once. If that has ended, nobody is there to want the user.
+inline UserLoader::Load obedient() {
+  return [](const Context& context, const std::string& id) -> Result<User> {
+    if (context.done()) return std::unexpected(*context.error());
+    return user_of_load(1, id);
+  };
+}
+
+// Not std::jthread: the fewer steps a test has, the more of its schedules are tried.
+class Thread {
+ public:
+  template <class F>
+  explicit Thread(F body) : thread_(std::move(body)) {}
+  Thread(const Thread&) = delete;
+  Thread& operator=(const Thread&) = delete;
+  ~Thread() {
+    if (thread_.joinable()) thread_.join();
+  }
+  void join() { thread_.join(); }
+
+ private:
+  std::thread thread_;
+};
+
+TEST(Explored, TwoCallersNeverMakeTwoLoadsAtATime) {
+  int running = 0;  // loads never overlap here, so this needs no protection
+  UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
+    EXPECT_EQ(++running, 1) << "a load was started while another one of the same user was running";
+    --running;
+    return user_of_load(1, id);
+  });
+  Thread other([&] { EXPECT_EQ(got(loader.get(forever, "ada")), load_1); });
+  EXPECT_EQ(got(loader.get(forever, "ada")), load_1);
+}
+
+TEST(Explored, WhoAsksAgainGetsANewLoad) {
+  std::atomic<std::size_t> loads{0};
+  UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
+    return user_of_load(++loads, id);
+  });
+  EXPECT_EQ(got(loader.get(forever, "ada")), load_1);
+  EXPECT_EQ(got(loader.get(forever, "ada")), load_2)
+      << "load 1 was over when get was called again; was its outcome told before it was taken out "
+         "of the table?";
+}
+
+TEST(Explored, AFailureThatWasSeenIsNotSeenAgain) {
+  std::atomic<std::size_t> loads{0};
+  UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
+    if (++loads == 1) return std::unexpected(Error{Errc::unavailable, "down"});
+    return user_of_load(loads, id);
+  });
+  EXPECT_EQ(got(loader.get(forever, "ada")), "error unavailable");
+  EXPECT_EQ(got(loader.get(forever, "ada")), load_2) << "load 1 failed; it is not remembered";
+}
+
+TEST(Explored, ACallerLeavesWhileTheLoadGoesOn) {
+  UserLoader loader([](const Context& context, const std::string&) { return until_told(context); });
+  auto source = with_cancel(forever);
+  Thread canceller([&] { source.cancel(); });
+  EXPECT_EQ(got(loader.get(source.context(), "ada")), "error cancelled");
+}
+
+TEST(Explored, TheLastOfTwoWhoLeaveAtOnceCancelsTheLoad) {
+  UserLoader loader([](const Context& context, const std::string&) { return until_told(context); });
+  auto one = with_cancel(forever);
+  auto two = with_cancel(forever);
+  Thread first([&] { EXPECT_EQ(got(loader.get(one.context(), "ada")), "error cancelled"); });
+  Thread second([&] { EXPECT_EQ(got(loader.get(two.context(), "ada")), "error cancelled"); });
+  one.cancel();
+  two.cancel();
+}
+
+TEST(Explored, ANewcomerNeverJoinsACancelledLoad) {
+  UserLoader loader(obedient());
+  auto source = with_cancel(forever);
+  Thread impatient([&] {
+    const auto outcome = got(loader.get(source.context(), "ada"));
+    EXPECT_TRUE(outcome == load_1 || outcome == "error cancelled") << outcome;
+  });
+  source.cancel();
+  EXPECT_EQ(got(loader.get(forever, "ada")), load_1)
+      << "the load was cancelled because another caller had left; this one had all the time in the "
+         "world. Is leaving last and taking the load out of the table one step?";
+}
+
+// Load 1 is given up, load 2 takes its place, and load 1 ends while somebody asks for a third time.
+inline void the_end_of_load_1_leaves_load_2_in_its_place(bool forgotten) {
+  std::atomic<std::size_t> loads{0};
+  workbook::Gate entered;
+  workbook::Gate may_end;
+  UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
+    const std::size_t n = ++loads;
+    if (n > 1) {
+      let_time_pass(1s);
+      return user_of_load(n, id);
+    }
+    entered.open();
+    may_end.wait();
+    return user_of_load(n, id);
+  });
+  auto source = with_cancel(forever);
+  Thread first([&] {
+    EXPECT_EQ(got(loader.get(source.context(), "ada")), forgotten ? load_1 : "error cancelled");
+  });
+  entered.wait();
+  if (forgotten) {
+    loader.forget("ada");
+  } else {
+    source.cancel();
+    first.join();
+  }
+  Thread second([&] { EXPECT_EQ(got(loader.get(forever, "ada")), load_2); });
+  let_time_pass(10ms);  // load 2 has begun
+  may_end.open();
+  const auto third = got(loader.get(forever, "ada"));
+  if (time_is_virtual) {
+    EXPECT_EQ(third, load_2)
+        << "load 2 was under way; load 1 ended, and then a third one was begun";
+  }
+}
+
+TEST(Explored, TheEndOfACancelledLoadLeavesTheNewOneInItsPlace) {
+  the_end_of_load_1_leaves_load_2_in_its_place(false);
+}
+
+TEST(Explored, TheEndOfAForgottenLoadLeavesTheNewOneInItsPlace) {
+  the_end_of_load_1_leaves_load_2_in_its_place(true);
+}
+
+// Two callers share a load. When it is over one of them ends the other one's context.
+TEST(Explored, AUserThatCameBeforeTheCancellationWins) {
+  std::atomic<int> loads{0};
+  workbook::Gate begun;
+  UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
+    ++loads;
+    begun.open();
+    let_time_pass(1s);  // both have joined
+    return user_of_load(1, id);
+  });
+  auto source = with_cancel(forever);
+  Thread starter(
+      [&] {
+        const auto outcome = got(loader.get(source.context(), "ada"));
+        if (loads == 1) {
+          EXPECT_EQ(outcome, load_1)
+              << "another caller of the same load had the user already when this "
+                 "one's context was cancelled: the user comes first";
+        }
+      });
+  begun.wait();
+  EXPECT_EQ(got(loader.get(forever, "ada")), load_1);
+  source.cancel();
+}
+
+TEST(Explored, WhoeverForgetsGetsWhatIsThereNow) {
+  std::atomic<int> version{1};
+  UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
+    return User{id, "version " + std::to_string(version)};
+  });
+  Thread other([&] { EXPECT_TRUE(loader.get(forever, "ada")); });
+  version = 2;
+  loader.forget("ada");
+  const auto user = loader.get(forever, "ada");
+  ASSERT_TRUE(user) << user.error().message;
+  EXPECT_EQ(user->name, "version 2") << "this load began before forget was called";
+}
+
+TEST(Explored, TheLoaderMayGoAwayAsSoonAsGetReturned) {
+  auto loader = std::make_unique<UserLoader>(obedient());
+  EXPECT_EQ(got(loader->get(forever, "ada")), load_1);
+  loader.reset();  // the load's thread may still be on its way out
+}
+
+TEST(Explored, TheLoaderMayGoAwayWhereverTheLoadIs) {
+  auto source = std::make_unique<CancelSource>(with_cancel(forever));
+  auto id = std::make_unique<std::string>("ada");
+  auto loader = std::make_unique<UserLoader>(
+      [tracked = workbook::Tracked(7)](const Context& context, const std::string& name) {
+        EXPECT_EQ(tracked.value, 7);
+        EXPECT_EQ(name, "ada");
+        static_cast<void>(context.done());
+        return Result<User>(user_of_load(1, name));
+      });
+  {
+    Thread canceller([&] { source->cancel(); });
+    const auto outcome = got(loader->get(source->context(), *id));
+    EXPECT_TRUE(outcome == load_1 || outcome == "error cancelled") << outcome;
+  }
+  // The load may be anywhere: not begun, at work, or done.
+  *id = "bob";
+  id.reset();
+  source.reset();
+  loader.reset();
+}
+
+}  // namespace user_loader_suite
