@@ -1,0 +1,319 @@
+// One process, one server, and what a call of get() owes to its caller, to others and to the
+// server.
+#pragma once
+
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "suite_support.hpp"
+
+namespace distributed {
+namespace {
+
+TEST(Lifecycle, ValuesMayBeEmptyOrHoldAnyByte) {
+  auto winner = make(shared_server());
+  auto waiter = make(shared_server());
+  std::string every_byte;
+  for (int i = 0; i < 512; ++i) every_byte += static_cast<char>(i);
+  for (const std::string& value : {""s, "\0"s, "a\0b"s, "0"s, "nil"s, "OK"s, every_byte}) {
+    const auto key = fresh_key();
+    Slow slow;
+    std::atomic<int> runs{0};
+    Caller computes(winner, key, slow.compute(value));
+    ASSERT_TRUE(slow.begun.wait_for());
+    Caller waits(waiter, key, returning("another one", &runs));
+    slow.go_on.open();
+    EXPECT_TRUE(computes.result() == value) << told(value) << " became " << told(computes.result());
+    EXPECT_TRUE(waits.result() == value)
+        << "on its way to a waiter " << told(value) << " became " << told(waits.result());
+    const auto again = winner.get(forever, key, returning("another one", &runs));
+    EXPECT_TRUE(again == value) << told(value) << " was kept as " << told(again);
+    EXPECT_EQ(runs, 0) << told(value) << " was there, and something was computed";
+  }
+}
+
+TEST(Lifecycle, AValueOfEightMegabytesArrivesWhole) {
+  const auto key = fresh_key();
+  auto winner = make(shared_server());
+  auto waiter = make(shared_server());
+  std::string value(std::size_t{8} << 20, '\0');
+  for (std::size_t i = 0; i < value.size(); i += 4001) value[i] = static_cast<char>(i);
+  Slow slow;
+  {
+    Caller computes(winner, key, slow.compute(value));
+    ASSERT_TRUE(slow.begun.wait_for());
+    Caller waits(waiter, key, returning("another one"));
+    slow.go_on.open();
+    EXPECT_TRUE(computes.result() == value) << told(computes.result());
+    EXPECT_TRUE(waits.result() == value) << told(waits.result());
+  }
+  EXPECT_TRUE(waiter.get(forever, key, returning("another one")) == value);
+  Other().forget(key);
+}
+
+TEST(Lifecycle, KeysMayHoldAnyByteAndAreNotMistakenForOneAnother) {
+  const auto stem = fresh_key();
+  auto future = make(shared_server());
+  const std::vector<std::string> endings{"",       "a", "a\0"s, "a\0b"s, "a b",
+                                         "a\r\nb", "*", "[a]",  "%s"};
+  for (const auto& ending : endings) {
+    EXPECT_TRUE(future.get(forever, stem + ending, returning("of " + ending)) == "of " + ending);
+  }
+  for (const auto& ending : endings) {
+    const auto again = future.get(forever, stem + ending, returning("computed again"));
+    EXPECT_TRUE(again == "of " + ending) << told("of " + ending) << " became " << told(again);
+  }
+}
+
+TEST(Lifecycle, WhateverIsThrownIsAFailure) {
+  const auto key = fresh_key();
+  auto future = make(shared_server());
+  Result<std::string> thrown;
+  ASSERT_NO_THROW(thrown = future.get(forever, key, [](const Context&) -> Result<std::string> {
+    throw 42;
+  })) << "42 is no std::exception, and must become an error all the same";
+  ASSERT_FALSE(thrown) << told(thrown);
+  EXPECT_EQ(thrown.error().code, Errc::exception) << told(thrown);
+  Other other;
+  EXPECT_TRUE(eventually([&] { return !other.lock_of(key); })) << "it threw, and holds the lock";
+}
+
+TEST(Lifecycle, DifferentKeysAreComputedAtTheSameTime) {
+  auto future = make(shared_server());
+  Slow slow;
+  Caller first(future, fresh_key(), slow.compute("slow"));
+  ASSERT_TRUE(slow.begun.wait_for());
+  Caller second(future, fresh_key(), returning("quick"));
+  EXPECT_TRUE(second.returns()) << "one key waits until another one has been computed";
+  slow.go_on.open();
+  EXPECT_EQ(told(first.result()), "the value \"slow\"");
+  EXPECT_EQ(told(second.result()), "the value \"quick\"");
+}
+
+TEST(Lifecycle, AComputationMayAskForAnotherKey) {
+  auto future = make(shared_server());
+  const auto part = fresh_key("part");
+  const auto nested = [&](const Context& context) -> Result<std::string> {
+    auto inner = future.get(context, part, returning("part"));
+    if (!inner) return inner;
+    return "whole of " + *inner;
+  };
+  Caller caller(future, fresh_key("whole"), nested);
+  EXPECT_TRUE(caller.returns()) << "compute asked the same DistributedFuture for another key";
+  EXPECT_EQ(told(caller.result()), "the value \"whole of part\"");
+}
+
+TEST(Lifecycle, ACancellationDuringTheComputationLeavesNoLock) {
+  const auto key = fresh_key();
+  auto source = with_cancel(forever);
+  auto future = make(shared_server());
+  const auto result =
+      future.get(source.context(), key, [&](const Context& context) -> Result<std::string> {
+        source.cancel();
+        if (!eventually([&] { return context.done(); })) return "never told";
+        return std::unexpected(*context.error());
+      });
+  ASSERT_FALSE(result) << told(result);
+  EXPECT_EQ(result.error().code, Errc::cancelled);
+  Other other;
+  EXPECT_TRUE(eventually([&] { return !other.lock_of(key); }))
+      << "the caller has cancelled, its computation has stopped, and fut-lock:KEY is kept until "
+         "its "
+         "time is over: nobody can compute this value until then";
+}
+
+TEST(Lifecycle, ADeadlineDuringTheComputationLeavesNoLock) {
+  auto future = make(shared_server());
+  Other other;
+  std::string key;
+  std::atomic<bool> begun{false};
+  // On a busy machine the deadline may be over before the computation has begun.
+  for (auto time = 5ms; !begun && time < 10s; time *= 4) {
+    key = fresh_key();
+    const auto source = with_timeout(forever, time);
+    const auto result =
+        future.get(source.context(), key, [&](const Context& context) -> Result<std::string> {
+          begun = true;
+          if (!eventually([&] { return context.done(); })) return "never told";
+          return std::unexpected(*context.error());
+        });
+    ASSERT_FALSE(result) << told(result);
+    EXPECT_EQ(result.error().code, Errc::deadline_exceeded);
+  }
+  EXPECT_TRUE(begun);
+  EXPECT_TRUE(eventually([&] { return !other.lock_of(key); }))
+      << "the caller's deadline is over, its computation has stopped, and fut-lock:KEY is kept "
+         "until "
+         "its time is over, too";
+}
+
+TEST(Lifecycle, WorkThatIsDoneIsNotThrownAway) {
+  const auto key = fresh_key();
+  auto source = with_cancel(forever);
+  auto future = make(shared_server());
+  const auto result = future.get(source.context(), key, [&](const Context&) -> Result<std::string> {
+    source.cancel();
+    return "done all the same";
+  });
+  EXPECT_EQ(told(result), "the value \"done all the same\"")
+      << "the context ended while compute was at work, but its value is there";
+  Other other;
+  EXPECT_TRUE(eventually([&] { return !other.lock_of(key); }));
+}
+
+TEST(Lifecycle, ACallerThatLeavesDisturbsNobody) {
+  const auto key = fresh_key();
+  auto future = make(shared_server());
+  Slow slow;
+  Caller winner(future, key, slow.compute("value"));
+  ASSERT_TRUE(slow.begun.wait_for());
+  Caller stays(future, key, returning("of the waiter"));
+  {
+    Caller leaves(future, key, returning("of the waiter"));
+    leaves.cancel();
+    EXPECT_TRUE(leaves.returns());
+    EXPECT_FALSE(leaves.result()) << told(leaves.result());
+  }
+  slow.go_on.open();
+  EXPECT_EQ(told(winner.result()), "the value \"value\"");
+  EXPECT_EQ(told(stays.result()), "the value \"value\"");
+}
+
+TEST(Lifecycle, AFailureWakesTheWaiters) {
+  for (const bool throws : {false, true}) {
+    const auto key = fresh_key();
+    auto one = make(shared_server());
+    auto another = make(shared_server());
+    Gate begun;
+    Gate go_on;
+    std::atomic<int> runs{0};
+    Caller winner(one, key, [&](const Context&) -> Result<std::string> {
+      begun.open();
+      (void)go_on.wait_for();
+      if (throws) throw std::runtime_error("no");
+      return std::unexpected(out_of_order);
+    });
+    ASSERT_TRUE(begun.wait_for());
+    Caller waiter(another, key, returning("of the waiter", &runs));
+    Caller neighbour(one, key, returning("of the waiter", &runs));
+    workbook::eventually([&] { return waiter.has_returned(); }, 30ms);  // lets them go to sleep
+    go_on.open();
+    EXPECT_FALSE(winner.result()) << told(winner.result());
+    for (auto* one_of_them : {&waiter, &neighbour}) {
+      EXPECT_TRUE(one_of_them->returns())
+          << "the computation " << (throws ? "threw" : "failed")
+          << ", and those who waited for it were not told: they sleep until the next poll, "
+             "and poll_interval is ten minutes here";
+      const auto& result = one_of_them->result();
+      EXPECT_TRUE(!result || result == "of the waiter")
+          << "the computation failed, and a waiter got " << told(result);
+    }
+    EXPECT_LE(runs, 1) << "both waiters computed, one at the side of the other";
+  }
+}
+
+TEST(Lifecycle, WhenGetHasReturnedNothingOfItIsLeft) {
+  Other other;
+  const int before = other.connections();
+  {
+    auto future = make(shared_server());
+    const auto key = fresh_key();
+    const workbook::Tracked tracked(1);
+    EXPECT_TRUE(future.get(forever, key, [tracked](const Context&) { return "value"s; }));
+    EXPECT_TRUE(future.get(forever, key, [tracked](const Context&) { return "value"s; }));
+    EXPECT_FALSE(future.get(forever, fresh_key(), failing()));
+    const auto held = fresh_key();
+    other.take_lock(held);
+    const auto shortly = with_timeout(forever, 10ms);
+    EXPECT_FALSE(
+        future.get(shortly.context(), held, [tracked](const Context&) { return "value"s; }));
+    EXPECT_TRUE(eventually([] { return workbook::Tracked::live() == 1; }))
+        << "get() has returned and compute's captures are still kept";
+    other.drop_lock(held);
+  }
+  // The learner's own server may serve others as well.
+  if (std::getenv("REDIS_URL") != nullptr) return;
+  EXPECT_TRUE(eventually([&] { return other.connections() <= before; }))
+      << "the DistributedFuture is gone, and " << other.connections() - before
+      << " of its connections are still open";
+}
+
+TEST(Lifecycle, TheFutureMayGoAsSoonAsGetHasReturned) {
+  Other other;
+  for (int i = 0; i < 5; ++i) {
+    const auto key = fresh_key();
+    other.take_lock(key);
+    {
+      auto future = make(shared_server(), {.poll = 1ms});
+      const auto shortly = with_timeout(forever, milliseconds(2 * i));
+      EXPECT_FALSE(future.get(shortly.context(), key, returning("mine")));
+    }
+    const auto another_key = fresh_key();
+    auto source = with_cancel(forever);
+    {
+      auto future = make(shared_server());
+      (void)future.get(source.context(), another_key, [&](const Context&) -> Result<std::string> {
+        source.cancel();
+        return std::unexpected(out_of_order);
+      });
+    }
+    EXPECT_TRUE(eventually([&] { return !other.lock_of(another_key); }))
+        << "the future went with the lock in its pocket";
+  }
+}
+
+TEST(Lifecycle, NoTwoLocksHaveTheSameToken) {
+  auto one = make(shared_server());
+  auto another = make(shared_server());
+  Other other;
+  std::vector<std::string> tokens;
+  const auto look = [&](DistributedFuture& future) {
+    const auto key = fresh_key();
+    EXPECT_TRUE(future.get(forever, key, [&](const Context&) -> Result<std::string> {
+      tokens.push_back(other.lock_of(key).value_or("no lock"));
+      return "value";
+    }));
+  };
+  look(one);
+  look(one);
+  look(another);
+  EXPECT_NE(tokens[0], tokens[1])
+      << "two calls on one object: a late one takes the other's lock for its own";
+  EXPECT_NE(tokens[0], tokens[2]) << "two objects: the late one deletes the other's lock";
+  EXPECT_NE(tokens[1], tokens[2]);
+}
+
+TEST(Stress, ManyThreadsOnOneFutureComputeOnce) {
+  struct State {
+    std::string key = fresh_key("crowd");
+    std::atomic<int> runs{0};
+    DistributedFuture future = make(shared_server());
+  };
+  workbook::stress_on(
+      8, workbook::rounds(25), [] { return std::make_unique<State>(); },
+      [](auto& state, std::size_t) {
+        const auto limit = with_timeout(forever, patience());
+        const auto result =
+            state->future.get(limit.context(), state->key, returning("value", &state->runs));
+        EXPECT_EQ(told(result), "the value \"value\"");
+      },
+      [](auto& state) { EXPECT_EQ(state->runs, 1) << "runs of compute for one key"; });
+}
+
+TEST(Stress, ManyThreadsWithManyKeysGetTheirOwnValues) {
+  auto future = make(shared_server());
+  const auto stem = fresh_key("many");
+  workbook::stress(6, workbook::rounds(25), [&](std::size_t thread, std::size_t round) {
+    const auto limit = with_timeout(forever, patience());
+    const auto own = std::to_string(thread % 3) + "." + std::to_string(round);
+    const auto result = future.get(limit.context(), stem + own, returning("value of " + own));
+    EXPECT_EQ(told(result), "the value \"value of " + own + '"');
+  });
+}
+
+}  // namespace
+}  // namespace distributed

@@ -1,0 +1,245 @@
+// What the tests of task 14 share: a server, somebody who acts as another process, callers on
+// threads of their own.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <gtest/gtest.h>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include "distributed_future.hpp"
+#include "runtime/redis.hpp"
+#include "testing/kit.hpp"
+#include "testing/process.hpp"
+#include "testing/redis_server.hpp"
+
+namespace distributed {
+
+using namespace futures;
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using std::chrono::milliseconds;
+using workbook::forever;
+using workbook::Gate;
+using workbook::show;
+
+using Compute = Fn<Result<std::string>(const Context&)>;
+
+// A time that no test lives to see: what depends on it must not happen within a test.
+constexpr milliseconds never = 10min;
+
+// What a test must not have to wait for: patience, until it has been disappointed once. A suite
+// that has failed anyway shall not take long over it.
+inline std::atomic<bool> disappointed{false};
+inline std::chrono::steady_clock::duration patience() {
+  return disappointed.load() ? std::chrono::steady_clock::duration(3s) : workbook::patience;
+}
+template <class Pred>
+bool eventually(Pred pred) {
+  const bool in_time = workbook::eventually(pred, patience());
+  if (!in_time) disappointed = true;
+  return in_time;
+}
+
+// The server of all tests that do not disturb it: the learner's own (REDIS_URL), or a private one.
+inline const RedisEndpoint& shared_server() {
+  static std::unique_ptr<workbook::RedisServer> own;
+  static const RedisEndpoint endpoint = [] {
+    const char* url = std::getenv("REDIS_URL");
+    if (url != nullptr && *url != '\0') {
+      const auto parsed = RedisEndpoint::parse(url);
+      if (!parsed) throw std::runtime_error(parsed.error().message);
+      return *parsed;
+    }
+    own = std::make_unique<workbook::RedisServer>();
+    return own->endpoint();
+  }();
+  return endpoint;
+}
+
+// A key nobody else uses, on whatever server, in whatever run.
+inline std::string fresh_key(std::string_view what = "key") {
+  static const std::string prefix =
+      "workbook-14:" + std::to_string(::getpid()) + "." + std::to_string(std::random_device()());
+  static std::atomic<int> count{0};
+  return prefix + ":" + std::string(what) + std::to_string(++count) + ":";
+}
+
+// Another process that speaks the same protocol, or somebody at a terminal who looks at the server.
+// For one thread at a time.
+class Other {
+ public:
+  explicit Other(const RedisEndpoint& endpoint = shared_server()) : endpoint_(endpoint) {}
+
+  Result<RedisReply> ask(const std::vector<std::string>& words) {
+    const auto limit = with_timeout(forever, workbook::patience);
+    if (!redis_ || !redis_->usable()) {
+      auto connected = Redis::connect(limit.context(), endpoint_);
+      if (!connected) return std::unexpected(connected.error());
+      redis_.emplace(*std::move(connected));
+    }
+    const std::vector<std::string_view> views(words.begin(), words.end());
+    return redis_->command(limit.context(), views);
+  }
+
+  // As ask(); an error is a trouble of the test's own.
+  RedisReply tell(const std::vector<std::string>& words) {
+    auto reply = ask(words);
+    if (!reply) throw std::runtime_error(words[0] + ": " + reply.error().message);
+    return *std::move(reply);
+  }
+
+  std::optional<std::string> read(const std::string& key) {
+    auto reply = tell({"GET", key});
+    if (reply.is_nil()) return std::nullopt;
+    return std::move(reply.text);
+  }
+  std::optional<std::string> lock_of(const std::string& key) { return read("fut-lock:" + key); }
+  std::optional<std::string> cached(const std::string& key) { return read("fut-cache:" + key); }
+  long long ends_in(const std::string& name) { return tell({"PTTL", name}).integer; }
+
+  void take_lock(const std::string& key, const std::string& token = "somebody else",
+                 milliseconds ttl = never) {
+    tell({"SET", "fut-lock:" + key, token, "PX", std::to_string(ttl.count())});
+  }
+  void drop_lock(const std::string& key) { tell({"DEL", "fut-lock:" + key}); }
+  void forget(const std::string& key) { tell({"DEL", "fut-cache:" + key}); }
+
+  // Connections that the server has, this one included.
+  int connections() {
+    const auto list = tell({"CLIENT", "LIST"}).text;
+    return static_cast<int>(std::count(list.begin(), list.end(), '\n'));
+  }
+
+  const RedisEndpoint& endpoint() const { return endpoint_; }
+
+ private:
+  RedisEndpoint endpoint_;
+  std::optional<Redis> redis_;
+};
+
+// What is said on a key's channel.
+class Listener {
+ public:
+  Listener(const std::string& key, Other& other)
+      : channel_("fut-pub:" + key),
+        other_(other),
+        news_(*RedisSubscription::open(limit_.context(), other.endpoint(), channel_)) {}
+
+  // Everything that was published up to now.
+  std::vector<std::string> heard() {
+    static const std::string mark = "the test's own mark";
+    other_.tell({"PUBLISH", channel_, mark});
+    while (true) {
+      auto message = news_.next(limit_.context());
+      if (!message) throw std::runtime_error("listening: " + message.error().message);
+      if (*message == mark) return all_;
+      all_.push_back(*std::move(message));
+    }
+  }
+
+ private:
+  CancelSource limit_ = with_timeout(forever, 10 * workbook::patience);
+  std::string channel_;
+  Other& other_;
+  RedisSubscription news_;
+  std::vector<std::string> all_;
+};
+
+struct Times {
+  milliseconds lock = never;
+  milliseconds value = never;
+  milliseconds poll = never;  // so that whoever misses the news misses it for good
+};
+
+inline DistributedFuture make(const RedisEndpoint& endpoint, Times times = {}) {
+  return DistributedFuture(
+      endpoint, {.lock_ttl = times.lock, .value_ttl = times.value, .poll_interval = times.poll});
+}
+
+// A compute that returns this and counts its runs.
+inline Compute returning(std::string value, std::atomic<int>* runs = nullptr) {
+  return [value = std::move(value), runs](const Context&) -> Result<std::string> {
+    if (runs != nullptr) ++*runs;
+    return value;
+  };
+}
+
+inline const Error out_of_order{Errc::corrupt, "the machine is out of order"};
+inline Compute failing(std::atomic<int>* runs = nullptr) {
+  return [runs](const Context&) -> Result<std::string> {
+    if (runs != nullptr) ++*runs;
+    return std::unexpected(out_of_order);
+  };
+}
+
+// A compute that says when it has begun and returns when it may.
+struct Slow {
+  Gate begun;
+  Gate go_on;
+  Compute compute(Result<std::string> outcome) {
+    return [this, outcome = std::move(outcome)](const Context&) {
+      begun.open();
+      (void)go_on.wait_for();  // with a limit: the test may have ended early
+      return outcome;
+    };
+  }
+};
+
+// Calls get() on a thread of its own; the context ends when patience does, or with the caller.
+class Caller {
+ public:
+  Caller(DistributedFuture& future, std::string key, Compute compute)
+      : source_(with_timeout(forever, patience())),
+        thread_([this, &future, key = std::move(key), compute = std::move(compute)]() mutable {
+          try {
+            result_ = future.get(source_.context(), key, std::move(compute));
+          } catch (const std::exception& e) {
+            result_ = std::unexpected(Error{Errc::exception, "get() threw: "s + e.what()});
+          } catch (...) {
+            result_ = std::unexpected(Error{Errc::exception, "get() threw"});
+          }
+          if (!result_ && result_.error().code == Errc::deadline_exceeded) disappointed = true;
+          returned_.open();
+        }) {}
+  Caller(const Caller&) = delete;
+  Caller& operator=(const Caller&) = delete;
+  ~Caller() { thread_.join(); }
+
+  void cancel() { source_.cancel(); }
+  bool has_returned() const { return returned_.is_open(); }
+  bool returns() {
+    const bool in_time = returned_.wait_for(patience() + 5s);
+    if (!in_time) disappointed = true;
+    return in_time;
+  }
+  // Waits for the end of get().
+  const Result<std::string>& result() {
+    returned_.wait();
+    return result_;
+  }
+
+ private:
+  CancelSource source_;
+  Gate returned_;
+  Result<std::string> result_ = std::unexpected(Error{Errc::closed, "get() has not returned"});
+  std::thread thread_;
+};
+
+// The outcome with the words of an error, and without the megabytes of a value.
+inline std::string told(const Result<std::string>& result) {
+  if (!result) return "the error \"" + result.error().message + "\" (" + show(result) + ")";
+  if (result->size() <= 80) return "the value \"" + *result + '"';
+  return "a value of " + std::to_string(result->size()) + " bytes";
+}
+
+}  // namespace distributed
