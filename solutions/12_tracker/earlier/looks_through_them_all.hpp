@@ -1,0 +1,85 @@
+// Wrong: looks for the entry from the front of a list; bites when a hundred thousand futures are
+// under way: each of them takes longer than the one before.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <source_location>
+#include <utility>
+#include <vector>
+
+#include "future.hpp"
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+
+namespace futures {
+
+struct LeakInfo {
+  std::uint64_t id;
+  std::source_location where;
+  std::chrono::nanoseconds age;
+};
+
+class Tracker {
+ public:
+  template <class T>
+  std::pair<Future<T>, Resolver<T>> make(
+      std::source_location where = std::source_location::current()) {
+    auto ends = make_future<T>();
+    track(ends.first, where);
+    return ends;
+  }
+
+  template <class T>
+  Future<T> go(const Context& context, Fn<Result<T>(const Context&)> fn,
+               std::source_location where = std::source_location::current()) {
+    auto future = futures::go<T>(context, std::move(fn));
+    track(future, where);
+    return future;
+  }
+
+  std::vector<LeakInfo> report(std::chrono::nanoseconds older_than = {}) const {
+    std::vector<LeakInfo> leaks;
+    const std::lock_guard lock(state_->mutex);
+    const auto now = Clock::now();
+    for (const auto& entry : state_->unsettled) {
+      if (now - entry.born >= older_than) {
+        leaks.push_back({entry.id, entry.where, now - entry.born});
+      }
+    }
+    return leaks;
+  }
+
+ private:
+  struct Entry {
+    std::uint64_t id;
+    std::source_location where;
+    Clock::time_point born;
+  };
+  struct State {
+    std::mutex mutex;
+    std::uint64_t last_id = 0;
+    std::list<Entry> unsettled;
+  };
+
+  template <class T>
+  void track(const Future<T>& future, std::source_location where) {
+    std::uint64_t id = 0;
+    {
+      const std::lock_guard lock(state_->mutex);
+      id = ++state_->last_id;
+      state_->unsettled.push_back(Entry{id, where, Clock::now()});
+    }
+    future.on_settled([state = state_, id](const Result<T>&) {
+      const std::lock_guard lock(state->mutex);
+      state->unsettled.remove_if([id](const Entry& entry) { return entry.id == id; });
+    });
+  }
+
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+}  // namespace futures

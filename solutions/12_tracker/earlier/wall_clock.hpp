@@ -1,0 +1,82 @@
+// Wrong: measures ages with the wall clock; bites when somebody sets it: a future is older than the
+// program, or not yet born.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <source_location>
+#include <utility>
+#include <vector>
+
+#include "future.hpp"
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+
+namespace futures {
+
+struct LeakInfo {
+  std::uint64_t id;
+  std::source_location where;
+  std::chrono::nanoseconds age;
+};
+
+class Tracker {
+ public:
+  template <class T>
+  std::pair<Future<T>, Resolver<T>> make(
+      std::source_location where = std::source_location::current()) {
+    auto ends = make_future<T>();
+    track(ends.first, where);
+    return ends;
+  }
+
+  template <class T>
+  Future<T> go(const Context& context, Fn<Result<T>(const Context&)> fn,
+               std::source_location where = std::source_location::current()) {
+    auto future = futures::go<T>(context, std::move(fn));
+    track(future, where);
+    return future;
+  }
+
+  std::vector<LeakInfo> report(std::chrono::nanoseconds older_than = {}) const {
+    std::vector<LeakInfo> leaks;
+    const std::lock_guard lock(state_->mutex);
+    const auto now = std::chrono::system_clock::now();
+    for (const auto& [id, entry] : state_->unsettled) {
+      if (now - entry.born >= older_than) leaks.push_back({id, entry.where, now - entry.born});
+    }
+    return leaks;
+  }
+
+ private:
+  struct Entry {
+    std::source_location where;
+    std::chrono::system_clock::time_point born;
+  };
+  struct State {
+    std::mutex mutex;
+    std::uint64_t last_id = 0;
+    std::map<std::uint64_t, Entry> unsettled;
+  };
+
+  template <class T>
+  void track(const Future<T>& future, std::source_location where) {
+    std::uint64_t id = 0;
+    {
+      const std::lock_guard lock(state_->mutex);
+      id = ++state_->last_id;
+      state_->unsettled.emplace(id, Entry{where, std::chrono::system_clock::now()});
+    }
+    future.on_settled([state = state_, id](const Result<T>&) {
+      const std::lock_guard lock(state->mutex);
+      state->unsettled.erase(id);
+    });
+  }
+
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+}  // namespace futures
