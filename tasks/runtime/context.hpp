@@ -23,6 +23,10 @@ namespace detail {
 // One node of the tree of contexts. A child holds on to its parent, never the other way round.
 class ContextState : public std::enable_shared_from_this<ContextState> {
  public:
+  // The root. It never ends, so that nobody needs to listen to it: its token has no state that all
+  // threads of the program would share.
+  ContextState() : stop_(std::nostopstate) {}
+
   explicit ContextState(std::optional<Clock::time_point> deadline) : deadline_(deadline) {}
 
   ~ContextState() {
@@ -33,7 +37,7 @@ class ContextState : public std::enable_shared_from_this<ContextState> {
   // both may cancel at once and need weak_from_this().
   void attach(std::shared_ptr<ContextState> parent) {
     parent_ = std::move(parent);
-    if (parent_) {
+    if (parent_->token().stop_possible()) {
       parent_link_.emplace(parent_->token(), FollowParent{this});
     }
     const auto deadline = deadline_;  // nobody else knows this node yet
@@ -137,7 +141,7 @@ class Context {
  public:
   // The root: never cancelled, no deadline.
   static Context background() {
-    static const auto* root = new Context(std::make_shared<detail::ContextState>(std::nullopt));
+    static const auto* root = new Context(std::make_shared<detail::ContextState>());
     return *root;
   }
 

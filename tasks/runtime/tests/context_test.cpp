@@ -26,6 +26,7 @@ TEST(Context, TheBackgroundNeverEnds) {
   EXPECT_FALSE(root.done());
   EXPECT_FALSE(root.error());
   EXPECT_FALSE(root.deadline());
+  EXPECT_FALSE(root.stop_token().stop_possible()) << "nobody need listen to it";
   EXPECT_TRUE(root.sleep_for(1ms));
 }
 
