@@ -190,7 +190,9 @@ RunOutcome Bench::run(const Program& program, const RunOptions& options, std::st
     return outcome;
   }
   const auto prepared = state_->builder.prepare(program, state_->tasks);
-  if (options.use_cache) {
+  // What happened on somebody's own server says nothing about the next time.
+  const bool use_cache = options.use_cache && own_server(*program.task).empty();
+  if (use_cache) {
     if (auto known = state_->results.find(prepared.key, options, program.task->explore)) {
       return *known;
     }
@@ -208,7 +210,7 @@ RunOutcome Bench::run(const Program& program, const RunOptions& options, std::st
                      .options = options,
                      .uses_fences = mentions(prepared.stage, "atomic_thread_fence")};
   auto outcome = Runner(state_->sandbox, plan, stop).run();
-  if (options.use_cache && !stop.stop_requested()) {
+  if (use_cache && !stop.stop_requested()) {
     state_->results.keep(prepared.key, options, program.task->explore, outcome);
   }
   return outcome;

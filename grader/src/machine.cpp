@@ -1,8 +1,11 @@
 #include "machine.hpp"
 
+#include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <sys/socket.h>
+#include <thread>
 
 namespace grader {
 
@@ -14,6 +17,12 @@ unsigned long out_of_memory_kills() {
     if (name == "oom_kill") return value;
   }
   return 0;
+}
+
+double crowding() {
+  double load = 0;
+  if (::getloadavg(&load, 1) != 1) return 1;
+  return load / std::max(1U, std::thread::hardware_concurrency());
 }
 
 bool write_line(const UniqueFd& fd, std::string_view line) {

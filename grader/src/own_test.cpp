@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 #include <map>
 #include <optional>
+#include <random>
 #include <utility>
 
 #include "digest.hpp"
+#include "machine.hpp"
 #include "own_test_memory.hpp"
 #include "own_test_versions.hpp"
 #include "similarity.hpp"
@@ -24,6 +26,7 @@ using End = Played::End;
 // Counts in every key: a change of the rules asks all questions afresh.
 constexpr auto kRules = "own test, rules 1";
 constexpr std::chrono::seconds kLongest{90};
+constexpr std::size_t kRights = 3;
 constexpr Flavour kFlavours[] = {Flavour::plain, Flavour::thread};
 
 const char* circumstances(Flavour flavour) {
@@ -153,6 +156,7 @@ class Judge {
 
   OwnTestReport try_versions() {
     if (versions_.suspects.empty()) return no("there is no earlier version to break");
+    choose_rights();
     for (auto& right : versions_.rights) disguise(right, disguises_, seed_);
     if (auto problem = build_rights()) return *problem;
     std::random_device device;
@@ -180,8 +184,23 @@ class Judge {
               return passes_basic(versions_.suspects[suspect % per_flavour]);
             },
         .out_of_time =
-            [&] { return stop_.stop_requested() || Clock::now() - started_ > kLongest; }};
+            [&] { return stop_.stop_requested() || Clock::now() - started_ > longest(); }};
     return told(try_test(players, chance));
+  }
+
+  // The reference and a few others: each costs a compilation, and which ones is not to be foreseen.
+  void choose_rights() {
+    auto& rights = versions_.rights;
+    if (rights.size() <= kRights) return;
+    std::mt19937_64 chance(seed_);
+    std::shuffle(rights.begin() + 1, rights.end(), chance);
+    rights.resize(kRights);
+  }
+
+  // As much time as the test would get on a machine of its own.
+  static Clock::duration longest() {
+    const double share = std::clamp(crowding(), 1.0, 10.0);
+    return std::chrono::duration_cast<Clock::duration>(kLongest * share);
   }
 
   std::optional<OwnTestReport> build_rights() {

@@ -22,7 +22,7 @@ std::optional<fs::path> in_path(const std::string& name) {
   std::string_view path = variable == nullptr ? "/usr/bin:/bin" : variable;
   while (!path.empty()) {
     const auto colon = path.find(':');
-    const fs::path candidate = fs::path(path.substr(0, colon)) / name;
+    fs::path candidate = fs::path(path.substr(0, colon)) / name;
     if (::access(candidate.c_str(), X_OK) == 0) return candidate;
     path.remove_prefix(colon == std::string_view::npos ? path.size() : colon + 1);
   }
@@ -99,7 +99,7 @@ std::string stamp(const fs::path& file) {
 std::string identity_of(const Toolchain& toolchain) {
   std::string identity = stamp(toolchain.compiler) + stamp("/usr/include/gtest/gtest.h");
   for (const auto& entry : fs::directory_iterator("/usr/lib")) {
-    const auto multiarch = entry.path();
+    const auto& multiarch = entry.path();
     if (!multiarch.filename().string().ends_with("-linux-gnu")) continue;
     for (const char* library : {"libgtest.a", "libstdc++.so.6", "libc.so.6", "librapidcheck.a"}) {
       identity += stamp(multiarch / library);

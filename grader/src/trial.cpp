@@ -39,8 +39,8 @@ class Trial {
   enum class Side { right, suspect };
 
   // Plays each of `suspects`, and a right version for every second one, `rounds` times, in shuffled
-  // order, and goes into a suspect as soon as it breaks.
-  std::optional<TrialResult> screen(std::vector<std::size_t> suspects, int rounds) {
+  // order, and goes into a suspect as soon as it breaks. `suspects` may be alive_ itself.
+  std::optional<TrialResult> screen(const std::vector<std::size_t>& suspects, int rounds) {
     for (int round = 0; round < rounds; ++round) {
       std::vector<std::pair<Side, std::size_t>> order;
       for (const auto suspect : suspects) {

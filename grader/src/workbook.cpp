@@ -49,6 +49,27 @@ const Task& Workbook::task(int number) const {
 
 fs::path Workbook::reference(const Task& task) const { return task.solution / task.header; }
 
+Program Workbook::suite(const Task& which, const fs::path& header, Flavour flavour) const {
+  Program program{.task = &which,
+                  .source = which.dir / "suite.cpp",
+                  .header = header,
+                  .uses = {},
+                  .flavour = flavour,
+                  .label = fmt::format("{} {}", which.folder, to_string(flavour))};
+  for (const int used : which.uses) program.uses.push_back(reference(task(used)));
+  return program;
+}
+
+std::vector<fs::path> headers_used(const Workbook& workbook, const Submission& submission,
+                                   const Task& task) {
+  std::vector<fs::path> headers;
+  for (const int number : task.uses) {
+    const auto& used = workbook.task(number);
+    headers.push_back(submission.dir / used.folder / used.header);
+  }
+  return headers;
+}
+
 Workbook open_workbook(const fs::path& root, const fs::path& build_dir) {
   Workbook workbook;
   workbook.root = root.empty() ? find_root() : fs::absolute(root).lexically_normal();

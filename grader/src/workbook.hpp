@@ -29,6 +29,9 @@ struct Workbook {
   // The task with this number. Throws UsageError, naming those that exist.
   const Task& task(int number) const;
   std::filesystem::path reference(const Task& task) const;
+
+  // A task's suite against some header, with the references of the tasks that it builds on.
+  Program suite(const Task& task, const std::filesystem::path& header, Flavour flavour) const;
 };
 
 // Reads the workbook at `root`; empty: the nearest folder from here upwards that holds one.
@@ -53,6 +56,10 @@ struct Submission {
 // `dir` empty: the workbook's tasks/ (or stretch/). For challenges, too, solutions/ means the
 // references. Throws UsageError.
 Submission open_submission(const Workbook& workbook, const std::filesystem::path& dir);
+
+// A submission's headers of the tasks that this one builds on.
+std::vector<std::filesystem::path> headers_used(const Workbook& workbook,
+                                                const Submission& submission, const Task& task);
 
 // A file of a submission. `text` is there when it is a regular file of at most 1 MiB that no
 // symbolic link leads to; `exists` tells a missing file from one that is something else.

@@ -93,16 +93,7 @@ class Audit {
     for (const auto flavour : kOrder) {
       if (!wants(flavour)) continue;
       if (flavour == Flavour::explored && task.explore.seconds <= 0) continue;
-      Program program{.task = &task,
-                      .source = task.dir / "suite.cpp",
-                      .header = header,
-                      .uses = {},
-                      .flavour = flavour,
-                      .label = fmt::format("{} {}", task.folder, candidate.counts.name)};
-      for (const int used : task.uses) {
-        program.uses.push_back(setting_.workbook.reference(setting_.workbook.task(used)));
-      }
-      candidate.programs.push_back(std::move(program));
+      candidate.programs.push_back(setting_.workbook.suite(task, header, flavour));
     }
     candidates_.push_back(std::move(candidate));
   }

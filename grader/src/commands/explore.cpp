@@ -37,16 +37,12 @@ int run_explore(const Setting& setting, const ExploreRequest& request) {
   if (!bench.explorer_available()) {
     throw MachineError("the schedule explorer does not work with this compiler");
   }
-  Program program{.task = &task,
-                  .source = request.own_test ? home / "my_test.cpp" : task.dir / "suite.cpp",
-                  .header = home / task.header,
-                  .uses = {},
-                  .flavour = Flavour::explored,
-                  .label = task.folder + " explored"};
-  for (const int used : task.uses) {
-    const auto& other = setting.workbook.task(used);
-    program.uses.push_back(submission.dir / other.folder / other.header);
-  }
+  const Program program{.task = &task,
+                        .source = request.own_test ? home / "my_test.cpp" : task.dir / "suite.cpp",
+                        .header = home / task.header,
+                        .uses = headers_used(setting.workbook, submission, task),
+                        .flavour = Flavour::explored,
+                        .label = task.folder + " explored"};
   setting.screen.doing("compiling " + task.folder);
   const auto built = bench.build(std::span(&program, 1), {}, setting.stop);
   if (setting.stop.stop_requested()) return status_interrupted;

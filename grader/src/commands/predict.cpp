@@ -46,16 +46,12 @@ int run_predict(const Setting& setting, int number, const std::filesystem::path&
   }
   Bench bench(bench_options(setting));
   setting.screen.doing("playing the scenes of " + task.folder);
-  Program program{.task = &task,
-                  .source = {},
-                  .header = submission.dir / task.folder / task.header,
-                  .uses = {},
-                  .flavour = Flavour::explored,
-                  .label = {}};
-  for (const int used : task.uses) {
-    const auto& other = setting.workbook.task(used);
-    program.uses.push_back(submission.dir / other.folder / other.header);
-  }
+  const Program program{.task = &task,
+                        .source = {},
+                        .header = submission.dir / task.folder / task.header,
+                        .uses = headers_used(setting.workbook, submission, task),
+                        .flavour = Flavour::explored,
+                        .label = {}};
   play_scenes(report, program, bench, setting.stop);
   setting.screen.doing({});
   if (setting.stop.stop_requested()) return status_interrupted;

@@ -7,6 +7,7 @@
 #include "commands/commands.hpp"
 #include "files.hpp"
 #include "own_test_versions.hpp"
+#include "predictions.hpp"
 #include "readme_folds.hpp"
 #include "similarity.hpp"
 #include "text.hpp"
@@ -154,20 +155,44 @@ class Verification {
   std::vector<std::string> fixed_;
 };
 
+// The reference's author has predicted what it does: the scenes are played, and the answers right.
+void check_predictions(const Setting& setting, Verification& verification) {
+  Bench bench(bench_options(setting));
+  const auto submission = open_submission(setting.workbook, setting.workbook.solutions_dir);
+  for (const auto& task : setting.workbook.tasks) {
+    if (!task.lifecycle || setting.stop.stop_requested()) continue;
+    const auto file = task.dir / "predictions.toml";
+    try {
+      auto report = open_predictions(submission, task);
+      if (report.predictions.empty()) {
+        verification.complain(file, "is missing: the task's task.toml says lifecycle = true");
+        continue;
+      }
+      setting.screen.doing("playing the scenes of " + task.folder);
+      play_scenes(report,
+                  setting.workbook.suite(task, setting.workbook.reference(task), Flavour::explored),
+                  bench, setting.stop);
+      if (!report.problem.empty()) verification.complain(file, report.problem);
+      for (const auto& prediction : report.predictions) {
+        if (prediction.came_true()) continue;
+        verification.complain(
+            file, fmt::format("{}, \"{}\": the reference's prediction is \"{}\", what happens is "
+                              "\"{}\"{}",
+                              prediction.test, prediction.question, prediction.predicted,
+                              prediction.happened, prediction.trouble));
+      }
+    } catch (const PredictionsError& error) {
+      verification.complain(file, error.what());
+    }
+  }
+  setting.screen.doing({});
+}
+
 void check_starters(const Setting& setting, Verification& verification) {
   Bench bench(bench_options(setting));
   std::vector<Program> programs;
   for (const auto& task : setting.workbook.tasks) {
-    Program program{.task = &task,
-                    .source = task.dir / "suite.cpp",
-                    .header = task.dir / task.header,
-                    .uses = {},
-                    .flavour = Flavour::plain,
-                    .label = task.folder + " starter"};
-    for (const int used : task.uses) {
-      program.uses.push_back(setting.workbook.reference(setting.workbook.task(used)));
-    }
-    programs.push_back(std::move(program));
+    programs.push_back(setting.workbook.suite(task, task.dir / task.header, Flavour::plain));
   }
   setting.screen.doing("compiling the starters");
   const auto built = bench.build(programs, {}, setting.stop);
@@ -189,6 +214,7 @@ int run_verify(const Setting& setting, bool fix) {
   for (const auto& task : setting.workbook.tasks) verification.check(task);
   for (const auto& task : stretch.workbook.tasks) challenges.check(task);
   check_starters(setting, verification);
+  check_predictions(setting, verification);
   if (!stretch.workbook.tasks.empty()) check_starters(stretch, challenges);
   if (setting.stop.stop_requested()) return status_interrupted;
   verification.take(challenges);
