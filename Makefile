@@ -27,6 +27,7 @@ help:
 ##   make verify                            do tasks/ and solutions/ fit together?
 ##   make audit [TASK=4] [RUNS=20]          every suite on every known version
 ##   make bench                             the references, measured
+##   make bench-explorer                    the explorer beside stress and ThreadSanitizer
 ##   make clean                             remove build/, and nothing else
 
 grade: grader
@@ -67,6 +68,10 @@ bench:
 	@BUILD="$(BUILD)" bash grader/setup.sh bench
 	@BUILD="$(BUILD)" bash grader/tests/run_bench.sh
 
+bench-explorer:
+	@BUILD="$(BUILD)" bash grader/setup.sh
+	@BUILD="$(BUILD)" bash grader/tests/run_bench.sh explorer $(SECONDS_EACH)
+
 clean:
 	rm -rf -- "$(BUILD)"
 
@@ -77,4 +82,4 @@ setup:
 grader: setup
 	@BUILD="$(BUILD)" bash grader/build.sh
 
-.PHONY: help grade list hint solution predict replay explore verify audit test bench clean setup grader
+.PHONY: help grade list hint solution predict replay explore verify audit test bench bench-explorer clean setup grader
