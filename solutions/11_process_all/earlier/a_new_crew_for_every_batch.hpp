@@ -1,0 +1,83 @@
+// Wrong: starts `limit` threads, joins them, starts the next ones; bites when threads are counted
+// from beginning to end.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+
+namespace futures {
+
+struct Job {
+  std::string id;
+  friend bool operator==(const Job&, const Job&) = default;
+};
+
+struct FanOut {
+  std::size_t completed = 0;
+  std::size_t peak = 0;
+  friend bool operator==(const FanOut&, const FanOut&) = default;
+};
+
+namespace detail {
+
+inline Result<void> call(const std::function<Result<void>(const Context&, const Job&)>& process,
+                         const Context& context, const Job& job) {
+  try {
+    return process(context, job);
+  } catch (...) {
+    return std::unexpected(error_from_current_exception());
+  }
+}
+
+}  // namespace detail
+
+inline Result<FanOut> process_all(
+    const Context& context, std::span<const Job> jobs, std::size_t limit,
+    const std::function<Result<void>(const Context&, const Job&)>& process) {
+  if (limit == 0) {
+    return std::unexpected(Error{Errc::invalid_argument, "process_all with limit 0"});
+  }
+  CancelSource source = with_cancel(context);
+  std::mutex mutex;
+  std::size_t running = 0;
+  FanOut counts;
+  std::optional<Error> first_error;
+  while (!jobs.empty() && !first_error) {
+    if (auto ended = source.context().error()) return std::unexpected(*std::move(ended));
+    const auto batch = jobs.first(std::min(limit, jobs.size()));
+    jobs = jobs.subspan(batch.size());
+    std::vector<std::jthread> threads;
+    for (const Job& job : batch) {
+      threads.emplace_back([&, &job = job] {
+        std::unique_lock lock(mutex);
+        if (!first_error) first_error = source.context().error();
+        if (first_error) return;
+        counts.peak = std::max(counts.peak, ++running);
+        lock.unlock();
+        auto outcome = detail::call(process, source.context(), job);
+        lock.lock();
+        --running;
+        if (outcome) ++counts.completed;
+        if (outcome || first_error) return;
+        first_error = std::move(outcome.error());
+        lock.unlock();
+        source.cancel();
+      });
+    }
+  }
+  if (first_error) return std::unexpected(*first_error);
+  return counts;
+}
+
+}  // namespace futures
