@@ -6,6 +6,7 @@ GRADER = $(BUILD)/tools/grader/grader
 RUN = $(GRADER) --root . --build-dir "$(BUILD)"
 submission = $(if $(SUBMISSION),--submission "$$SUBMISSION")
 one_task = $(if $(TASK),,$(error Say which one: make $@ TASK=4))--task "$(TASK)"
+task_or_challenge = $(if $(CHALLENGE),--challenge "$(CHALLENGE)",$(one_task))
 
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
@@ -21,11 +22,15 @@ help:
 ##   make replay TASK=4 TOKEN=...           show a failing schedule step by step
 ##   make explore TASK=4 [SCHEDULES=1000]   try more schedules than a grade does
 ##
+##   make stretch [CHALLENGE=s1] [SUBMISSION=dir] [SEED=1]
+##                                          beyond the tasks: met or not, and measured
+##
 ## For those who look after the workbook
 ##
 ##   make test                              check everything (this takes a while)
 ##   make verify                            do tasks/ and solutions/ fit together?
-##   make audit [TASK=4] [RUNS=20]          every suite on every known version
+##   make audit [TASK=4] [RUNS=20]          every suite on every known version; also CHALLENGE=s1
+##   make scorecard [TASK=4] [RUNS=4]       how often the verdict is wrong
 ##   make bench                             the references, measured
 ##   make bench-explorer                    the explorer beside stress and ThreadSanitizer
 ##   make clean                             remove build/, and nothing else
@@ -47,18 +52,29 @@ predict: grader
 	@$(RUN) predict $(one_task) $(submission)
 
 replay: grader
-	@$(RUN) replay $(one_task) $(submission) --token "$$TOKEN"
+	@$(RUN) replay $(task_or_challenge) $(submission) --token "$$TOKEN"
 
 explore: grader
-	@$(RUN) explore $(one_task) $(submission) $(if $(SCHEDULES),--schedules "$(SCHEDULES)") \
+	@$(RUN) explore $(task_or_challenge) $(submission) $(if $(SCHEDULES),--schedules "$(SCHEDULES)") \
 	  $(if $(SEED),--seed "$(SEED)")
+
+# Only here is it installed what a challenge needs and no task does.
+stretch: grader
+	@BUILD="$(BUILD)" bash grader/setup.sh stretch "$(CHALLENGE)"
+	@$(RUN) stretch $(if $(CHALLENGE),--challenge "$(CHALLENGE)") $(submission) \
+	  $(if $(SEED),--seed "$(SEED)") $(if $(JSON),--json "$$JSON")
 
 verify: grader
 	@$(RUN) verify $(if $(FIX),--fix)
 
 audit: grader
-	@$(RUN) audit $(if $(TASK),--task "$(TASK)") $(if $(JSON),--json "$$JSON") --loaded \
+	@$(RUN) audit $(if $(TASK),--task "$(TASK)") $(if $(CHALLENGE),--challenge "$(CHALLENGE)") $(if $(JSON),--json "$$JSON") --loaded \
 	  --earlier-runs $(or $(RUNS),20) --right-runs $(or $(RIGHT_RUNS),$(RUNS),20)
+
+scorecard: grader
+	@$(RUN) audit --scorecard $(if $(TASK),--task "$(TASK)") --loaded \
+	  --earlier-runs $(or $(RUNS),4) --right-runs $(or $(RUNS),4)
+	@BUILD="$(BUILD)" bash grader/tests/run_all.sh hostile
 
 test:
 	@BUILD="$(BUILD)" bash grader/setup.sh test
@@ -82,4 +98,4 @@ setup:
 grader: setup
 	@BUILD="$(BUILD)" bash grader/build.sh
 
-.PHONY: help grade list hint solution predict replay explore verify audit test bench bench-explorer clean setup grader
+.PHONY: scorecard help stretch grade list hint solution predict replay explore verify audit test bench bench-explorer clean setup grader

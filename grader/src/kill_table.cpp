@@ -52,4 +52,32 @@ std::string kill_table(const std::vector<VersionCounts>& versions) {
   return out;
 }
 
+std::string scorecard(const std::vector<VersionCounts>& versions) {
+  std::string out =
+      "| versions | machine | gradings | wrong verdicts | 95 % interval | no verdict |\n"
+      "| --- | --- | --- | --- | --- | --- |\n";
+  for (const bool right : {true, false}) {
+    for (std::size_t load = 0; load < 2; ++load) {
+      Count wrong;
+      int unclear = 0;
+      int kinds = 0;
+      for (const auto& version : versions) {
+        if (version.right != right) continue;
+        const auto& count = version.by_load.at(load);
+        ++kinds;
+        unclear += version.unclear_by_load.at(load);
+        wrong.runs += count.runs;
+        wrong.rejected += right ? count.rejected : count.runs - count.rejected;
+      }
+      if (wrong.runs + unclear == 0) continue;
+      const auto sure = wilson(wrong);
+      out += fmt::format("| {} {} | {} | {} | {} {} | {:.2f}-{:.2f} % | {} |\n", kinds,
+                         right ? "right" : "flawed", load == 0 ? "idle" : "every core busy",
+                         wrong.runs, wrong.rejected, right ? "rejected" : "passed", 100 * sure.low,
+                         100 * sure.high, unclear);
+    }
+  }
+  return out;
+}
+
 }  // namespace grader

@@ -43,5 +43,21 @@ TEST(KillTable, PointsAtWhatIsWrong) {
   EXPECT_NE(text.find("WRONG"), std::string::npos);
 }
 
+TEST(Scorecard, CountsWrongVerdictsOnBothSides) {
+  VersionCounts right;
+  right.right = true;
+  right.by_load = {Count{.runs = 10, .rejected = 1}, Count{.runs = 10, .rejected = 0}};
+  VersionCounts flawed;
+  flawed.by_load = {Count{.runs = 8, .rejected = 6}, Count{}};
+  flawed.unclear_by_load = {0, 3};
+  const auto text = scorecard({right, flawed});
+  EXPECT_NE(text.find("| 1 right | idle | 10 | 1 rejected |"), std::string::npos) << text;
+  EXPECT_NE(text.find("| 1 right | every core busy | 10 | 0 rejected |"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("| 1 flawed | idle | 8 | 2 passed |"), std::string::npos) << text;
+  EXPECT_NE(text.find("| 1 flawed | every core busy | 0 | 0 passed |"), std::string::npos)
+      << "runs without a verdict are told, too: " << text;
+}
+
 }  // namespace
 }  // namespace grader

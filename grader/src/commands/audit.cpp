@@ -138,8 +138,8 @@ class Audit {
         const auto wanted = candidate.counts.right ? request_.right_runs : request_.earlier_runs;
         if (candidate.task != &task || !candidate.counts.trouble.empty()) continue;
         if (only == nullptr && round + done_[&candidate] >= wanted) continue;
-        queue.post([this, &candidate, only, round, runs] {
-          grade_once(candidate, only,
+        queue.post([this, &candidate, only, loaded, round, runs] {
+          grade_once(candidate, only, loaded,
                      fmt::format("{} · {} · run {} of {}", candidate.task->folder,
                                  candidate.counts.name, round + 1, runs));
         });
@@ -152,7 +152,8 @@ class Audit {
   }
 
   // One grading of one version: each flavour once.
-  void grade_once(Candidate& candidate, const Flavour* only, const std::string& label) {
+  void grade_once(Candidate& candidate, const Flavour* only, bool loaded,
+                  const std::string& label) {
     bool rejected = false;
     bool unclear = false;
     bool ran = false;
@@ -191,11 +192,14 @@ class Audit {
       if (counts.right) remember_rejection(candidate, result);
     }
     const std::lock_guard lock(mutex_);
+    const std::size_t load = loaded ? 1 : 0;
+    if (!rejected && unclear) ++candidate.counts.unclear_by_load.at(load);
     if (!rejected && (unclear || !ran)) return;
-    auto& graded = candidate.counts.graded;
-    // In a quick audit the flavours are rounds of one grading.
-    if (!request_.quick || graded.runs == 0) ++graded.runs;
-    if (rejected && (!request_.quick || graded.rejected == 0)) ++graded.rejected;
+    for (auto* count : {&candidate.counts.graded, &candidate.counts.by_load.at(load)}) {
+      // In a quick audit the flavours are rounds of one grading.
+      if (!request_.quick || count->runs == 0) ++count->runs;
+      if (rejected && (!request_.quick || count->rejected == 0)) ++count->rejected;
+    }
   }
 
   // A right version that was rejected is the worst that can happen: say what the suite said.
@@ -211,7 +215,7 @@ class Audit {
     setting_.screen.doing({});
     std::vector<VersionCounts> counts;
     for (const auto& candidate : candidates_) counts.push_back(candidate.counts);
-    setting_.screen.say("\n" + kill_table(counts));
+    setting_.screen.say("\n" + (request_.scorecard ? scorecard(counts) : kill_table(counts)));
     for (const auto& rejection : rejections_) setting_.screen.say(rejection);
     const auto wrong = std::ranges::count_if(
         counts, [](const VersionCounts& version) { return !version.as_it_should_be(); });

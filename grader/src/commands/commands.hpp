@@ -66,7 +66,8 @@ struct AuditRequest {
   bool quick = false;  // one grading each; a wrong version only until something rejects it
   int earlier_runs = 20;
   int right_runs = 20;
-  bool loaded = false;  // half of the runs with every core kept busy by something else
+  bool loaded = false;     // half of the runs with every core kept busy by something else
+  bool scorecard = false;  // sum up as a scorecard instead of a line for each version
   // A folder with NN_name/{earlier,alternative}/*.hpp to audit instead of solutions/.
   std::filesystem::path versions;
   std::filesystem::path json;
