@@ -3,7 +3,8 @@
 # everything is there. Ends with 3 when the machine can't be made to do it.
 #
 #   setup.sh              what grading needs
-#   setup.sh test         and what checking the workbook itself needs; also: bench, stretch
+#   setup.sh test         and what checking the workbook itself needs; also: bench
+#   setup.sh stretch s1   and what this challenge needs; without a name: all of them
 set -euo pipefail
 
 # One command or file per package that tells whether it is there: looking is a thousand times
@@ -31,7 +32,8 @@ case ${1:-grade} in
       "/usr/include/boost/thread/future.hpp:libboost-thread-dev")
     ;;
   stretch)
-    services+=$(sed -n 's/^services *= *\[\(.*\)\].*/\1/p' stretch/*/task.toml)
+    challenge=${2:-}
+    services+=$(sed -n 's/^services *= *\[\(.*\)\].*/\1/p' stretch/s"${challenge#s}"*/task.toml)
     ;;
 esac
 if [[ $services == *redis* ]]; then needed+=("${redis_needs[@]}"); fi

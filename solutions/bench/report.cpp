@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "svg.hpp"  // the grader's: its charts are drawn with it, too
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -99,20 +101,14 @@ void print(const std::string& task, const std::vector<Comparison>& comparisons) 
   }
 }
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : std::string(1, c);
-  return out;
-}
-
 // Bars relative to the slowest of each comparison.
 void draw(const fs::path& file, const std::string& task, const std::vector<Comparison>& all) {
   std::string body;
   int y = 40;
   for (const auto& [what, entries] : all) {
     const double slowest = std::ranges::max(entries, {}, &Entry::nanoseconds).nanoseconds;
-    body +=
-        fmt::format("<text x='12' y='{}' font-weight='bold'>{}</text>\n", y += 24, escaped(what));
+    body += fmt::format("<text x='12' y='{}' font-weight='bold'>{}</text>\n", y += 24,
+                        grader::svg_escaped(what));
     for (const auto& entry : entries) {
       const double width = std::max(2.0, 360.0 * entry.nanoseconds / slowest);
       y += 22;
@@ -120,16 +116,13 @@ void draw(const fs::path& file, const std::string& task, const std::vector<Compa
           "<text x='220' y='{}' text-anchor='end'>{}</text>"
           "<rect x='230' y='{}' width='{:.1f}' height='14' fill='{}'/>"
           "<text x='{:.1f}' y='{}'>{}</text>\n",
-          y, escaped(entry.who), y - 12, width, entry.who == "reference" ? "#1b7f5c" : "#b8b8b8",
-          236 + width, y, human(entry.nanoseconds));
+          y, grader::svg_escaped(entry.who), y - 12, width,
+          entry.who == "reference" ? "#1b7f5c" : "#b8b8b8", 236 + width, y,
+          human(entry.nanoseconds));
     }
   }
   fmt::ostream out = fmt::output_file(file.string());
-  out.print(
-      "<svg xmlns='http://www.w3.org/2000/svg' width='720' height='{}' font-family='sans-serif' "
-      "font-size='13'>\n<rect width='100%' height='100%' fill='white'/>\n"
-      "<text x='12' y='24' font-size='16'>{}: time, shorter is better</text>\n{}</svg>\n",
-      y + 20, escaped(task), body);
+  out.print("{}", grader::svg_page(720, y + 20, task + ": time, shorter is better", body));
 }
 
 }  // namespace
