@@ -235,6 +235,51 @@ TEST(Lifecycle, AFinishedResultBeatsAContextThatHasEnded) {
       << "the result lay ready; that the context had ended is no reason to drop it";
 }
 
+TEST(Lifecycle, AFinishedErrorBeatsAContextThatHasEnded) {
+  auto future = async_with_context<int>(Context::background(), [](const Context&) -> Result<int> {
+    return std::unexpected(disk_full);
+  });
+  ASSERT_TRUE(workbook::eventually([&] { return future.closed(); }));
+  CancelSource source = futures::with_cancel(Context::background());
+  source.cancel();
+  EXPECT_TRUE(fails_with(futures::await(source.context(), future), Errc::unavailable))
+      << "an error is a result, too: it says more than that somebody lost patience";
+}
+
+TEST(Lifecycle, AwaitSaysWhyItsContextEnded) {
+  auto gate = std::make_shared<workbook::Gate>();
+  auto future = async_with_context<int>(Context::background(), [gate](const Context&) {
+    gate->wait();
+    return 7;
+  });
+  CancelSource source = futures::with_cancel(Context::background());
+  source.cancel(disk_full);
+  const auto result = futures::await(source.context(), future);
+  gate->open();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error(), disk_full) << "whoever cancelled has said why, and await knows better?";
+}
+
+TEST(Lifecycle, TheContextsErrorDoesNotTakeThePlaceOfTheFunctions) {
+  auto source = std::make_shared<CancelSource>(futures::with_cancel(Context::background()));
+  auto fails = async_with_context<int>(source->context(), [source](const Context&) -> Result<int> {
+    source->cancel();
+    return std::unexpected(disk_full);
+  });
+  const auto result = await_for_ever(fails);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error(), disk_full) << "the function's own error arrives as it was returned";
+
+  auto another = std::make_shared<CancelSource>(futures::with_cancel(Context::background()));
+  auto throws =
+      async_with_context<int>(another->context(), [another](const Context&) -> Result<int> {
+        another->cancel();
+        throw std::runtime_error("out of paper");
+      });
+  EXPECT_TRUE(fails_with(await_for_ever(throws), Errc::exception))
+      << "that the context had ended as well is no reason to hide what was thrown";
+}
+
 TEST(Lifecycle, AResultThatIsFinishedAfterTheContextEndedIsKept) {
   auto source = std::make_shared<CancelSource>(futures::with_cancel(Context::background()));
   auto future = async_with_context<int>(source->context(), [source](const Context&) {

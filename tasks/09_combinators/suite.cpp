@@ -79,6 +79,26 @@ TEST(Basic, NoInputs) {
       << "nothing was cancelled and nothing failed: the call itself makes no sense";
 }
 
+TEST(Basic, NoInputsUnderAContextThatHasEnded) {
+  EXPECT_EQ(show(all<int>(ended(), {})), "values") << "nothing is missing, so there is no wait";
+  EXPECT_TRUE(wait_all<int>(ended(), {}).empty());
+  EXPECT_EQ(show(first<int>(ended(), {})), "error invalid argument");
+}
+
+TEST(Basic, AnErrorArrivesAsItWas) {
+  Inputs<int> inputs(2);
+  inputs.fail(1, Errc::not_found, "nobody of that name");
+  const Error expected{Errc::not_found, "nobody of that name"};
+  const auto from_all = all(forever, inputs.futures);
+  ASSERT_FALSE(from_all.has_value());
+  EXPECT_EQ(from_all.error(), expected) << "code and message are the producer's";
+  inputs.resolve(0, 10);
+  const auto from_wait_all = wait_all(forever, inputs.futures);
+  ASSERT_EQ(from_wait_all.size(), 2u);
+  ASSERT_FALSE(from_wait_all[1].has_value());
+  EXPECT_EQ(from_wait_all[1].error(), expected);
+}
+
 TEST(Basic, ACancelledContextEndsAllThree) {
   Inputs<int> inputs(2);
   EXPECT_EQ(show(all(ended(), inputs.futures)), "error cancelled");
@@ -113,6 +133,35 @@ TEST(Basic, WhatIsThereBeatsACancelledContext) {
   inputs.resolve(2, 12);
   EXPECT_EQ(show(all(ended(), inputs.futures)), "values 10 11 12");
   EXPECT_EQ(show(wait_all(ended(), inputs.futures)), "value 10, value 11, value 12");
+}
+
+TEST(Basic, AFailureThatIsThereBeatsACancelledContext) {
+  Inputs<int> inputs(2);
+  inputs.fail(1, Errc::not_found, "nobody of that name");
+  EXPECT_EQ(show(all(ended(), inputs.futures)), "error not found")
+      << "that input 1 failed was known before the question was asked";
+  inputs.fail(0, Errc::unavailable, "no route to host");
+  const auto none = first(ended(), inputs.futures);
+  ASSERT_FALSE(none.has_value());
+  EXPECT_NE(none.error().message.find("nobody of that name"), std::string::npos)
+      << "all inputs had failed, so nothing was given up; the message is \"" << none.error().message
+      << "\"";
+  EXPECT_EQ(show(wait_all(ended(), inputs.futures)), "error unavailable, error not found");
+}
+
+TEST(Basic, TheReasonOfTheContextIsHandedOn) {
+  Inputs<int> inputs(1);
+  auto source = with_cancel(forever);
+  source.cancel(Error{Errc::service_error, "the shop is closed"});
+  const Error expected{Errc::service_error, "the shop is closed"};
+  const auto from_all = all(source.context(), inputs.futures);
+  const auto from_first = first(source.context(), inputs.futures);
+  const auto from_wait_all = wait_all(source.context(), inputs.futures);
+  ASSERT_FALSE(from_all.has_value() || from_first.has_value());
+  EXPECT_EQ(from_all.error(), expected) << "whoever cancelled has said why";
+  EXPECT_EQ(from_first.error(), expected) << "whoever cancelled has said why";
+  ASSERT_EQ(show(from_wait_all), "error service error");
+  EXPECT_EQ(from_wait_all[0].error(), expected);
 }
 
 TEST(Basic, AFutureMayAppearMoreThanOnce) {

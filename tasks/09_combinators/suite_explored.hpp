@@ -102,6 +102,32 @@ TEST(Explored, WaitAllKeepsWhatCameBeforeTheCancellation) {
   EXPECT_EQ(show(wait_all(source.context(), inputs.futures)), "error cancelled, value 11");
 }
 
+TEST(Explored, ACancellationWakesAll) {
+  Inputs<int> inputs(2);
+  inputs.resolve(0, 10);
+  auto source = with_cancel(forever);
+  std::jthread canceller([&] { source.cancel(); });
+  EXPECT_EQ(show(all(source.context(), inputs.futures)), "error cancelled");
+}
+
+TEST(Explored, ACancellationWakesFirst) {
+  Inputs<int> inputs(2);
+  inputs.fail(0, Errc::not_found);
+  auto source = with_cancel(forever);
+  std::jthread canceller([&] { source.cancel(); });
+  EXPECT_EQ(show(first(source.context(), inputs.futures)), "error cancelled");
+}
+
+TEST(Explored, AFailureThatCameBeforeTheCancellationCounts) {
+  Inputs<int> inputs(2);
+  auto source = with_cancel(forever);
+  std::jthread producer([&] {
+    inputs.fail(1, Errc::unavailable);
+    source.cancel();
+  });
+  EXPECT_EQ(show(all(source.context(), inputs.futures)), "error unavailable");
+}
+
 TEST(Explored, AnInputMaySettleWhileAllReturns) {
   Inputs<int> inputs(2);
   std::jthread late([&] { inputs.resolve(0, 10); });

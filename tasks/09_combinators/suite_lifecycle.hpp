@@ -47,6 +47,7 @@ TEST(Lifecycle, InputsAbandonedByTheContextAreCancelled) {
 }
 
 TEST(Lifecycle, ProducersOfGoHearThatTheyLost) {
+  (void)first(forever, std::vector<Future<int>>{});  // before any thread relies on it
   auto heard = std::make_shared<workbook::Gate>();
   auto started = std::make_shared<workbook::Gate>();
   const auto loser = go<int>(forever, [=](const Context& context) -> Result<int> {
@@ -97,6 +98,22 @@ TEST(Lifecycle, InputsMaySettleWhenNobodyWaitsAnyMore) {
   }).join();
   inputs.resolvers.clear();
   EXPECT_TRUE(inputs.futures[39].settled());
+}
+
+TEST(Lifecycle, WhatNobodyHoldsAnyMoreIsFreed) {
+  const int before = workbook::Tracked::live();
+  {
+    Inputs<workbook::Tracked> inputs(4);
+    inputs.resolve(0, workbook::Tracked(1));
+    inputs.fail(1, Errc::not_found);
+    EXPECT_FALSE(all(forever, inputs.futures).has_value());
+    EXPECT_TRUE(first(forever, inputs.futures).has_value());
+    EXPECT_EQ(wait_all(ended(), inputs.futures).size(), 4u);
+    inputs.resolve(2, workbook::Tracked(2));
+  }  // the last one breaks its promise
+  EXPECT_TRUE(workbook::eventually([&] { return workbook::Tracked::live() == before; }, 10s))
+      << "futures, resolvers and results are gone, " << workbook::Tracked::live() - before
+      << " values are still alive. Who holds whom?";
 }
 
 // The most threads seen while `call` runs on inputs that stay pending until a deadline.

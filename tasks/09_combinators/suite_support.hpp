@@ -23,8 +23,9 @@ namespace combinators_suite {
 
 using namespace futures;  // these files are parts of one suite, nobody else includes them
 using namespace std::chrono_literals;
-
-inline const Context forever = Context::background();
+using workbook::ended;
+using workbook::forever;
+using workbook::show;
 
 // Futures to combine, and the right to settle each of them.
 template <class T>
@@ -49,34 +50,5 @@ struct Inputs {
   std::vector<Future<T>> futures;
   std::vector<Resolver<T>> resolvers;
 };
-
-// "value 7" or "error cancelled", for expectations and failure messages.
-template <class T>
-std::string show(const Result<T>& result) {
-  if (!result) return "error " + result.error().code.message();
-  return "value " + std::to_string(*result);
-}
-
-template <class T>
-std::string show(const Result<std::vector<T>>& result) {
-  if (!result) return "error " + result.error().code.message();
-  std::string text = "values";
-  for (const auto& value : *result) text += " " + std::to_string(value);
-  return text;
-}
-
-template <class T>
-std::string show(const std::vector<Result<T>>& results) {
-  std::string text;
-  for (const auto& result : results) text += (text.empty() ? "" : ", ") + show(result);
-  return text;
-}
-
-// A context that has ended.
-inline Context ended() {
-  auto source = with_cancel(forever);
-  source.cancel();
-  return source.context();
-}
 
 }  // namespace combinators_suite

@@ -111,16 +111,17 @@ TEST(Basic, MakeBlamesTheLineOfItsCall) {
 
 TEST(Basic, GoBlamesTheLineOfItsCall) {
   Tracker tracker;
-  workbook::Gate gate;
-  const auto work = [&gate](const Context&) -> Result<int> {
-    gate.wait();
+  const auto gate = std::make_shared<workbook::Gate>();
+  const OpenAtTheEnd at_the_end(gate);
+  const auto work = [gate](const Context&) -> Result<int> {
+    gate->wait();
     return 1;
   };
   const auto line_before = Here::current();
   auto future = tracker.go<int>(forever, work);
   let_time_pass();
   const auto report = tracker.report();
-  gate.open();
+  gate->open();
   EXPECT_EQ(show(future.await(forever)), "value 1");
   ASSERT_EQ(report.size(), 1u) << "its function is still running";
   EXPECT_EQ(std::string_view(report[0].where.file_name()), line_before.file_name());
@@ -131,14 +132,15 @@ TEST(Basic, GoBlamesTheLineOfItsCall) {
 
 TEST(Basic, WhoeverPassesALineOnIsNotBlamed) {
   Tracker tracker;
-  workbook::Gate gate;
+  const auto gate = std::make_shared<workbook::Gate>();
+  const OpenAtTheEnd at_the_end(gate);
   // A helper that makes futures for others, and hands on who asked.
   const auto made = [&tracker](Here where = Here::current()) { return tracker.make<int>(where); };
-  const auto started = [&tracker, &gate](Here where = Here::current()) {
+  const auto started = [&tracker, gate](Here where = Here::current()) {
     return tracker.go<int>(
         forever,
-        [&gate](const Context&) -> Result<int> {
-          gate.wait();
+        [gate](const Context&) -> Result<int> {
+          gate->wait();
           return 1;
         },
         where);
@@ -149,7 +151,7 @@ TEST(Basic, WhoeverPassesALineOnIsNotBlamed) {
   const auto future = started();
   let_time_pass();
   const auto report = tracker.report();
-  gate.open();
+  gate->open();
   (void)future.await(forever);
   ASSERT_EQ(report.size(), 2u);
   EXPECT_EQ(report[0].where.line(), line_before.line() + 1) << place(report[0].where);
@@ -241,10 +243,11 @@ TEST(Basic, TheAgeIsTheTimeSinceTheCall) {
 
 TEST(Basic, TheAgeOfWhatGoStartedIsTheTimeSinceTheCall) {
   Tracker tracker;
-  workbook::Gate gate;
+  const auto gate = std::make_shared<workbook::Gate>();
+  const OpenAtTheEnd at_the_end(gate);
   const auto before_go = Clock::now();
-  const auto future = tracker.go<int>(forever, [&gate](const Context&) -> Result<int> {
-    gate.wait();
+  const auto future = tracker.go<int>(forever, [gate](const Context&) -> Result<int> {
+    gate->wait();
     return 1;
   });
   const auto after_go = Clock::now();
@@ -252,7 +255,7 @@ TEST(Basic, TheAgeOfWhatGoStartedIsTheTimeSinceTheCall) {
   const auto before_report = Clock::now();
   const auto report = tracker.report();
   const auto after_report = Clock::now();
-  gate.open();
+  gate->open();
   (void)future.await(forever);
   ASSERT_EQ(report.size(), 1u);
   EXPECT_GE(report[0].age, before_report - after_go) << "it is older than that";
@@ -313,9 +316,10 @@ TEST(Basic, ATrackerMayBeGoneBeforeItsFutures) {
   auto tracker = std::make_unique<Tracker>();
   auto [future, resolver] = tracker->make<int>();
   auto [broken, dropped] = tracker->make<int>();
-  workbook::Gate gate;
-  auto running = tracker->go<int>(forever, [&gate](const Context&) -> Result<int> {
-    gate.wait();
+  const auto gate = std::make_shared<workbook::Gate>();
+  const OpenAtTheEnd at_the_end(gate);
+  auto running = tracker->go<int>(forever, [gate](const Context&) -> Result<int> {
+    gate->wait();
     return 8;
   });
   tracker.reset();
@@ -326,7 +330,7 @@ TEST(Basic, ATrackerMayBeGoneBeforeItsFutures) {
     const auto gone = std::move(dropped);
   }
   EXPECT_EQ(show(broken.await(forever)), "error broken promise");
-  gate.open();
+  gate->open();
   EXPECT_EQ(show(running.await(forever)), "value 8");
 }
 

@@ -22,8 +22,11 @@ TEST(Explored, OnceTheResolverIsGoneItIsGone) {
 
 TEST(Explored, TwoThreadsMakeOneEach) {
   Tracker tracker;
+  {
+    const Pending<> before_any_thread_relies_on_it(tracker);
+  }
   std::optional<Pending<>> theirs;
-  std::thread other([&] { theirs.emplace(tracker); });
+  std::jthread other([&] { theirs.emplace(tracker); });
   const Pending<> mine(tracker);
   other.join();
   let_time_pass();
@@ -38,7 +41,7 @@ TEST(Explored, TwoThreadsSettleOneEach) {
   Pending<> theirs(tracker);
   const Pending<> stays(tracker);
   let_time_pass();
-  std::thread other([&] { theirs.resolver.resolve(1); });
+  std::jthread other([&] { theirs.resolver.resolve(1); });
   mine.resolver.resolve(1);
   other.join();
   EXPECT_EQ(tracker.report().size(), 1u) << "two of three were settled, by a thread each";
@@ -47,7 +50,7 @@ TEST(Explored, TwoThreadsSettleOneEach) {
 TEST(Explored, OneSettlesWhileAnotherMakes) {
   Tracker tracker;
   Pending<> old_one(tracker);
-  std::thread settler([&] { old_one.resolver.resolve(1); });
+  std::jthread settler([&] { old_one.resolver.resolve(1); });
   const Pending<> new_one(tracker);
   settler.join();
   let_time_pass();
@@ -59,7 +62,7 @@ TEST(Explored, OneSettlesWhileAnotherAsks) {
   const Pending<> stays(tracker);
   let_time_pass();
   Pending<> pending(tracker);
-  std::thread settler([&] { pending.resolver.resolve(1); });
+  std::jthread settler([&] { pending.resolver.resolve(1); });
   const auto report = tracker.report();
   EXPECT_TRUE(report.size() == 1 || report.size() == 2) << report.size();
   settler.join();
@@ -71,7 +74,7 @@ TEST(Explored, OneMakesWhileAnotherAsks) {
   const Pending<> stays(tracker);
   let_time_pass();
   std::optional<Pending<>> theirs;
-  std::thread other([&] { theirs.emplace(tracker); });
+  std::jthread other([&] { theirs.emplace(tracker); });
   const auto report = tracker.report();
   EXPECT_TRUE(report.size() == 1 || report.size() == 2) << report.size();
   EXPECT_TRUE(oldest_first(report));
@@ -95,7 +98,7 @@ TEST(Explored, AFunctionMayThrowBeforeGoReturns) {
 TEST(Explored, TheTrackerGoesWhileAFutureSettles) {
   auto tracker = std::make_unique<Tracker>();
   Pending<> pending(*tracker);
-  std::thread settler([&] { pending.resolver.resolve(7); });
+  std::jthread settler([&] { pending.resolver.resolve(7); });
   tracker.reset();
   settler.join();
   EXPECT_EQ(show(pending.future.await(forever)), "value 7");
@@ -114,7 +117,7 @@ TEST(Explored, WhoLearnsOfTheResultAtOnceMayAskForAReport) {
   const Pending<> stays(tracker);
   let_time_pass();
   pending.future.on_settled([&](const Result<int>&) { (void)tracker.report(); });
-  std::thread settler([&] { pending.resolver.resolve(1); });
+  std::jthread settler([&] { pending.resolver.resolve(1); });
   EXPECT_GE(tracker.report().size(), 1u);
   settler.join();
   EXPECT_EQ(tracker.report().size(), 1u);

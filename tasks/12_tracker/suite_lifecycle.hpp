@@ -82,26 +82,27 @@ TEST(Lifecycle, OnceSettlingHasReturnedItIsGone) {
 
 TEST(Lifecycle, WhatGoStartedIsReportedUntilItEnds) {
   Tracker tracker;
-  workbook::Gate gate;
-  const auto number = tracker.go<int>(forever, [&gate](const Context&) -> Result<int> {
-    gate.wait();
+  const auto gate = std::make_shared<workbook::Gate>();
+  const OpenAtTheEnd at_the_end(gate);
+  const auto number = tracker.go<int>(forever, [gate](const Context&) -> Result<int> {
+    gate->wait();
     return 1;
   });
-  const auto fails = tracker.go<int>(forever, [&gate](const Context&) -> Result<int> {
-    gate.wait();
+  const auto fails = tracker.go<int>(forever, [gate](const Context&) -> Result<int> {
+    gate->wait();
     return std::unexpected(Error{Errc::not_found, ""});
   });
-  const auto throws = tracker.go<int>(forever, [&gate](const Context&) -> Result<int> {
-    gate.wait();
+  const auto throws = tracker.go<int>(forever, [gate](const Context&) -> Result<int> {
+    gate->wait();
     throw std::runtime_error("out of paper");
   });
-  const auto throws_anything = tracker.go<int>(forever, [&gate](const Context&) -> Result<int> {
-    gate.wait();
+  const auto throws_anything = tracker.go<int>(forever, [gate](const Context&) -> Result<int> {
+    gate->wait();
     throw 42;
   });
   let_time_pass();
   EXPECT_EQ(tracker.report().size(), 4u) << "four functions are running";
-  gate.open();
+  gate->open();
   for (const auto& future : {number, fails, throws, throws_anything}) (void)future.await(forever);
   EXPECT_TRUE(reports_eventually(tracker, 0))
       << "a value, an error and two exceptions: all four have ended, " << tracker.report().size()
@@ -170,7 +171,8 @@ TEST(Lifecycle, GoUnderAContextThatHasEnded) {
 TEST(Lifecycle, GoReturnsWhileItsFunctionRuns) {
   Tracker tracker;
   const auto caller = std::this_thread::get_id();
-  auto gate = std::make_shared<workbook::Gate>();
+  const auto gate = std::make_shared<workbook::Gate>();
+  const OpenAtTheEnd at_the_end(gate);
   const auto future = tracker.go<bool>(forever, [=](const Context&) -> Result<bool> {
     const bool on_the_caller = std::this_thread::get_id() == caller;
     if (!on_the_caller) gate->wait();
@@ -203,18 +205,21 @@ TEST(Lifecycle, ACallbackMayAskForAReport) {
 
 TEST(Lifecycle, AFunctionOfGoMayUseTheTracker) {
   Tracker tracker;
-  workbook::Gate gate;
-  const auto future = tracker.go<std::size_t>(forever, [&](const Context&) -> Result<std::size_t> {
-    gate.wait();
-    Pending<> inner(tracker);
-    const auto nested = tracker.go<int>(forever, [](const Context&) -> Result<int> { return 1; });
-    (void)nested.await(forever);
-    inner.resolver.resolve(1);
-    if (!reports_eventually(tracker, 1)) return tracker.report().size();
-    return std::size_t{1};
-  });
+  const auto gate = std::make_shared<workbook::Gate>();
+  const OpenAtTheEnd at_the_end(gate);
+  const auto future =
+      tracker.go<std::size_t>(forever, [&tracker, gate](const Context&) -> Result<std::size_t> {
+        gate->wait();
+        Pending<> inner(tracker);
+        const auto nested =
+            tracker.go<int>(forever, [](const Context&) -> Result<int> { return 1; });
+        (void)nested.await(forever);
+        inner.resolver.resolve(1);
+        if (!reports_eventually(tracker, 1)) return tracker.report().size();
+        return std::size_t{1};
+      });
   let_time_pass();
-  gate.open();
+  gate->open();
   EXPECT_EQ(show(future.await(forever)), "value 1")
       << "a running function is not settled, so it finds itself, and only itself, in the report";
 }
@@ -231,7 +236,8 @@ TEST(Lifecycle, ACallbackMayDestroyTheTracker) {
 
 TEST(Lifecycle, FunctionsMayEndAfterTheTracker) {
   auto tracker = std::make_unique<Tracker>();
-  auto gate = std::make_shared<workbook::Gate>();
+  const auto gate = std::make_shared<workbook::Gate>();
+  const OpenAtTheEnd at_the_end(gate);
   std::vector<Future<int>> futures;
   for (std::size_t i = 0; i < 8; ++i) {
     futures.push_back(tracker->go<int>(forever, [gate](const Context&) -> Result<int> {
@@ -262,6 +268,10 @@ TEST(Lifecycle, AWallClockThatIsSetMakesNobodyYounger) {
 
 TEST(Lifecycle, WhoIsListedLastIsNotOlder) {
   Tracker tracker;
+  ASSERT_TRUE(tracker.report().empty());
+  {
+    const Pending<> before_any_thread_relies_on_it(tracker);
+  }
   workbook::Gate looked;
   workbook::Gate made;
   std::optional<Pending<>> slow;
@@ -301,17 +311,18 @@ TEST(Lifecycle, GoTakesOneThreadAndNoSecond) {
   Tracker tracker;
   const std::size_t count = workbook::crowd(100);
   const auto few = workbook::live_threads() + count + 20;
-  workbook::Gate gate;
+  const auto gate = std::make_shared<workbook::Gate>();
+  const OpenAtTheEnd at_the_end(gate);
   std::vector<Future<int>> futures;
   for (std::size_t i = 0; i < count; ++i) {
-    futures.push_back(tracker.go<int>(forever, [&gate](const Context&) -> Result<int> {
-      gate.wait();
+    futures.push_back(tracker.go<int>(forever, [gate](const Context&) -> Result<int> {
+      gate->wait();
       return 1;
     }));
   }
   EXPECT_LE(workbook::live_threads(), few)
       << count << " functions run on a thread each; what do the other threads do?";
-  gate.open();
+  gate->open();
   for (const auto& future : futures) (void)future.await(forever);
 }
 

@@ -60,6 +60,18 @@ struct Pending {
   Resolver<T> resolver;
 };
 
+// Lets functions of go() through that wait at a gate, also when an exception ends the test early.
+class OpenAtTheEnd {
+ public:
+  explicit OpenAtTheEnd(std::shared_ptr<workbook::Gate> gate) : gate_(std::move(gate)) {}
+  OpenAtTheEnd(const OpenAtTheEnd&) = delete;
+  OpenAtTheEnd& operator=(const OpenAtTheEnd&) = delete;
+  ~OpenAtTheEnd() { gate_->open(); }
+
+ private:
+  std::shared_ptr<workbook::Gate> gate_;
+};
+
 // So that two futures are not made at one tick of the clock, and none is reported at the tick at
 // which it was made. Sleeping is no guess here: the steady clock will be later afterwards.
 inline void let_time_pass() { std::this_thread::sleep_for(1ms); }
