@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t output_limit = std::size_t{256} << 20;  // of one file a build makes
 constexpr std::uint64_t programs_limit = std::uint64_t{2} << 30;
+// For programs that ask who they are: initdb does nothing for a user without a name.
+constexpr std::string_view accounts_in_the_box = "box:x:1000:1000:box:/tmp:/bin/sh\n";
 constexpr std::string_view format_version = "2";  // of what is kept: older ones are not read
 
 std::string shell_quoted(std::string_view word) {
@@ -247,6 +249,7 @@ void Builder::keep(const std::string& key, const BuildOutcome& outcome, const fs
     fs::permissions(kept.path() / "program", fs::perms(0755));
     fs::copy_file(out / "symbols", kept.path() / "symbols");
     write_whole_file(kept.path() / "suppressions", thread_suppressions);
+    write_whole_file(kept.path() / "passwd", accounts_in_the_box);
     if (sources != nullptr) write_files(*sources, kept.path());
   }
   write_whole_file(kept.path() / "build.json", to_json(outcome));
