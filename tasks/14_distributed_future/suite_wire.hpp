@@ -7,6 +7,7 @@
 #include <atomic>
 #include <charconv>
 #include <cstring>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <list>
@@ -164,7 +165,7 @@ class Wire {
       const auto command = parse(pair.unread, size);
       if (!command) return;
       ++commands_;
-      const auto pass = before_(*command);
+      const auto pass = ask_test(*command);
       if (pass == Pass::not_at_all || !send_all(pair.server, {pair.unread.data(), size})) {
         return pair.close();
       }
@@ -173,6 +174,15 @@ class Wire {
         return pair.close();
       }
       pair.unread.erase(0, size);
+    }
+  }
+
+  Pass ask_test(const Command& command) {
+    try {
+      return before_(command);
+    } catch (const std::exception& e) {
+      ADD_FAILURE() << "on the wire: " << e.what();
+      return Pass::on;
     }
   }
 
