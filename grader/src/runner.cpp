@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <signal.h>
@@ -30,6 +31,13 @@ Runner::Runner(const Sandbox& sandbox, RunPlan plan, std::stop_token stop)
   order_ = wanted_tests();
 }
 
+std::string own_server(const Task& task) {
+  const char* url = std::getenv("REDIS_URL");
+  const bool wanted =
+      url != nullptr && std::ranges::find(task.services, "redis") != task.services.end();
+  return wanted ? url : "";
+}
+
 std::vector<std::string> Runner::wanted_tests() const {
   std::vector<std::string> tests;
   for (const auto& test : plan_.options.expected) {
@@ -54,6 +62,13 @@ Box Runner::box() const {
   box.environment.push_back(fmt::format("WORKBOOK_CHANNEL={}", channel_number));
   box.environment.push_back(fmt::format("WORKBOOK_SEED={}", plan_.options.seed));
   box.threads = most_threads;
+  if (const auto url = own_server(*plan_.task); !url.empty()) {
+    constexpr std::string_view unix_scheme = "unix://";
+    box.environment.push_back("REDIS_URL=" + url);
+    box.network = !url.starts_with(unix_scheme);
+    const fs::path socket = box.network ? "" : url.substr(unix_scheme.size());
+    if (fs::exists(socket)) box.mounts.push_back({socket, socket, false});
+  }
   return box;
 }
 

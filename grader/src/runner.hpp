@@ -64,6 +64,10 @@ class Runner {
   std::map<std::string, TestResult> results_;
 };
 
+// The address of the user's own server that this task's tests shall use (REDIS_URL); empty when
+// there is none, and they start private ones.
+std::string own_server(const Task& task);
+
 // gtest's --gtest_filter: "A.*:B.?-A.Slow*".
 bool matches_filter(const std::string& test, const std::string& filter);
 

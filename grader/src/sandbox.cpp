@@ -50,6 +50,7 @@ Words bubblewrap(const Box& box) {
                  "--uid",      "1000",          "--gid",          "1000",
                  "--cap-drop", "ALL",           "--new-session",  "--die-with-parent",
                  "--hostname", "box",           "--clearenv"};
+  if (box.network) append(words, {"--share-net"});
   static const Words system = system_mounts();
   append(words, system);
   const auto tmp = std::to_string(box.tmp_bytes);

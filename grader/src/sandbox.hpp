@@ -25,6 +25,7 @@ struct Box {
   unsigned cpu_seconds = 120;
   std::uint64_t file_bytes = 16 << 20;
   unsigned open_files = 1024;
+  bool network = false;  // the machine's own; without it there is nobody to talk to
 };
 
 // How programs are kept apart from the machine. Each run is a bubblewrap of its own: no network, no
