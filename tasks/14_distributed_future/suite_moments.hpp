@@ -23,9 +23,9 @@ struct Ending {
 
 // Lets the header compute once and writes down what it leaves; then all is as before.
 Ending watch_ending(const std::string& key, Compute compute) {
-  Other other;
+  Other other(private_server());
   Listener listener(key, other);
-  auto future = make(shared_server());
+  auto future = make(private_server());
   (void)future.get(forever, key, std::move(compute));
   Ending ending{other.cached(key), listener.heard()};
   other.forget(key);
@@ -51,13 +51,13 @@ void end_at_each_moment(const std::string& key, const Ending& ending, millisecon
                                                  const std::string& when)>& check) {
   constexpr int most = 12;
   for (int n = 1; n <= most && !testing::Test::HasFailure(); ++n) {
-    Other other;
-    Other watcher;
+    Other other(private_server());
+    Other watcher(private_server());
     other.forget(key);
     other.take_lock(key);
     std::atomic<bool> over{false};
     std::atomic<int> count{0};
-    const Wire wire(shared_server(), [&](const Command&) {
+    const Wire wire(private_server(), [&](const Command&) {
       if (++count == n && !over.exchange(true)) end_like(ending, other, key);
       return Pass::on;
     });
@@ -112,8 +112,8 @@ TEST(Lifecycle, NoValueIsTakenForTheNewsOfAFailure) {
   const auto key = fresh_key();
   const auto failure = watch_ending(key, failing());
   for (const auto& value : failure.said) {
-    auto one = make(shared_server());
-    auto another = make(shared_server());
+    auto one = make(private_server());
+    auto another = make(private_server());
     Slow slow;
     Caller winner(one, key, slow.compute(value));
     ASSERT_TRUE(slow.begun.wait_for());
@@ -125,7 +125,7 @@ TEST(Lifecycle, NoValueIsTakenForTheNewsOfAFailure) {
         << "after a failure \"" << value << "\" is published. When that is a computed value, a "
         << "waiter gets " << told(waiter.result());
     winner.result();
-    Other().forget(key);
+    Other(private_server()).forget(key);
   }
 }
 
@@ -136,12 +136,12 @@ TEST(Lifecycle, AWaiterThatLooksInTheMiddleIsStillToldAtTheEnd) {
     const auto key = fresh_key();
     std::atomic<bool> computed{false};
     std::atomic<bool> waiting{true};
-    const Wire wire(shared_server(), [&](const Command&) {
+    const Wire wire(private_server(), [&](const Command&) {
       if (computed) workbook::eventually([&] { return !waiting; }, 40ms);
       return Pass::on;
     });
     auto one = make(wire.endpoint());
-    auto another = make(shared_server());
+    auto another = make(private_server());
     Slow slow;
     Result<std::string> outcome = "value";
     if (fails) outcome = std::unexpected(out_of_order);
@@ -169,7 +169,7 @@ TEST(Lifecycle, AWaiterThatLooksInTheMiddleIsStillToldAtTheEnd) {
 TEST(Lifecycle, IfAProcessDiedBetweenTwoCommandsNothingWouldStayForEver) {
   for (const bool fails : {false, true}) {
     const auto key = fresh_key();
-    Other other;
+    Other other(private_server());
     Listener listener(key, other);
     std::atomic<bool> computed{false};
     std::mutex mutex;
@@ -188,7 +188,7 @@ TEST(Lifecycle, IfAProcessDiedBetweenTwoCommandsNothingWouldStayForEver) {
       EXPECT_TRUE(there || listener.heard().empty())
           << when << " everybody was told of a value that is not there yet";
     };
-    const Wire wire(shared_server(), [&](const Command&) {
+    const Wire wire(private_server(), [&](const Command&) {
       const std::lock_guard lock(mutex);
       look(before_command(++number));
       return Pass::on;
@@ -211,14 +211,14 @@ TEST(Lifecycle, IfAProcessDiedBetweenTwoCommandsNothingWouldStayForEver) {
 void lose_the_lock_at_each_moment(bool fails) {
   for (int n = 1; n <= 8 && !testing::Test::HasFailure(); ++n) {
     const auto key = fresh_key();
-    Other thief;
+    Other thief(private_server());
     Listener listener(key, thief);
     std::atomic<bool> computed{false};
     std::atomic<bool> stolen{false};
     std::size_t said_before = 0;
     std::mutex mutex;
     int count = 0;
-    const Wire wire(shared_server(), [&](const Command&) {
+    const Wire wire(private_server(), [&](const Command&) {
       const std::lock_guard lock(mutex);
       if (!computed || ++count != n) return Pass::on;
       thief.take_lock(key, "the successor");
@@ -263,9 +263,9 @@ TEST(Lifecycle, AHolderThatLostItsLockAndFailedLeavesTheSuccessorAlone) {
 
 TEST(Lifecycle, ALateHolderDoesNotStoreWhileItsSuccessorComputes) {
   const auto key = fresh_key();
-  Other other;
+  Other other(private_server());
   Listener listener(key, other);
-  const Wire wire(shared_server(), [](const Command&) { return Pass::on; });
+  const Wire wire(private_server(), [](const Command&) { return Pass::on; });
   auto future = make(wire.endpoint(), {.poll = 20ms});
   Slow slow;
   Caller late(future, key, slow.compute("of the late one"));
@@ -289,8 +289,8 @@ TEST(Lifecycle, ALateHolderDoesNotStoreWhileItsSuccessorComputes) {
 // then the second one waits for it.
 TEST(Lifecycle, AComputationThatTakesLongerThanItsLockDoesNotWinInTheEnd) {
   const auto key = fresh_key();
-  auto one = make(shared_server(), {.lock = 40ms, .poll = 10ms});
-  auto another = make(shared_server(), {.poll = 10ms});
+  auto one = make(private_server(), {.lock = 40ms, .poll = 10ms});
+  auto another = make(private_server(), {.poll = 10ms});
   Slow slow;
   Slow quick;
   Caller late(one, key, slow.compute("of the late one"));
@@ -306,29 +306,29 @@ TEST(Lifecycle, AComputationThatTakesLongerThanItsLockDoesNotWinInTheEnd) {
   const auto& result = second.result();
   EXPECT_TRUE(result == "of the second one" || result == "of the late one") << told(result);
   if (result) {
-    EXPECT_EQ(Other().cached(key), *result) << "the late one stored its value over its successor's";
+    EXPECT_EQ(Other(private_server()).cached(key), *result)
+        << "the late one stored its value over its successor's";
   }
 }
 
 TEST(Lifecycle, AWinnerThatIsNeverHeardOfAgainIsReplaced) {
   const auto key = fresh_key();
-  Other other;
+  Other other(private_server());
   other.take_lock(key, "of a process that died", 60ms);
-  auto future = make(shared_server(), {.poll = 10ms});
+  auto future = make(private_server(), {.poll = 10ms});
   Caller caller(future, key, returning("taken over"));
   EXPECT_TRUE(caller.returns()) << "the lock ended, nobody said a word, and nobody took over";
   EXPECT_EQ(told(caller.result()), "the value \"taken over\"");
 }
 
 TEST(Lifecycle, ALostRaceForTheLockLeavesNothingBehind) {
-  if (std::getenv("REDIS_URL") != nullptr) return;  // others may use the learner's own server
   const auto key = fresh_key();
-  Other other;
+  Other other(private_server());
   other.take_lock(key);
   std::mutex mutex;
   bool over = false;
   // Whenever the waiter looks at the lock, it is gone; whenever it tries to take it, it is taken.
-  const Wire wire(shared_server(), [&](const Command& command) {
+  const Wire wire(private_server(), [&](const Command& command) {
     const std::lock_guard lock(mutex);
     if (over || !command.mentions("fut-lock:" + key)) return Pass::on;
     if (command.only_looks()) {
@@ -338,7 +338,7 @@ TEST(Lifecycle, ALostRaceForTheLockLeavesNothingBehind) {
     }
     return Pass::on;
   });
-  Other counting;
+  Other counting(private_server());
   const int before = counting.connections();
   auto future = make(wire.endpoint(), {.poll = 1ms});
   Caller waiter(future, key, returning("mine"));
@@ -405,7 +405,7 @@ TEST(Lifecycle, AConnectionThatBreaksAtAnyCommandBlocksNobody) {
       std::mutex mutex;
       int count = 0;
       std::string what;  // empty: it never came to a command n
-      const Wire wire(shared_server(), [&](const Command& command) {
+      const Wire wire(private_server(), [&](const Command& command) {
         const std::lock_guard lock(mutex);
         if (++count != n) return Pass::on;
         what = command.name();
@@ -423,7 +423,7 @@ TEST(Lifecycle, AConnectionThatBreaksAtAnyCommandBlocksNobody) {
       }
       EXPECT_TRUE(!result || result == "of the first") << when << told(result);
       if (!result) EXPECT_FALSE(result.error().message.empty()) << when;
-      auto whole = make(shared_server(), {.poll = 10ms});
+      auto whole = make(private_server(), {.poll = 10ms});
       Caller second(whole, key, returning("of the second"));
       EXPECT_TRUE(second.returns()) << when << "after that nobody gets a value any more";
       EXPECT_TRUE(second.result() == "of the first" || second.result() == "of the second")

@@ -50,18 +50,21 @@ bool eventually(Pred pred) {
   return in_time;
 }
 
-// The server of all tests that do not disturb it: the learner's own (REDIS_URL), or a private one.
+// A server of this run alone, for tests that look closer than a learner's own server allows.
+inline const RedisEndpoint& private_server() {
+  static const workbook::RedisServer server;
+  return server.endpoint();
+}
+
+// The server of all tests that do not disturb it: the learner's own (REDIS_URL), or the private
+// one.
 inline const RedisEndpoint& shared_server() {
-  static std::unique_ptr<workbook::RedisServer> own;
   static const RedisEndpoint endpoint = [] {
     const char* url = std::getenv("REDIS_URL");
-    if (url != nullptr && *url != '\0') {
-      const auto parsed = RedisEndpoint::parse(url);
-      if (!parsed) throw std::runtime_error(parsed.error().message);
-      return *parsed;
-    }
-    own = std::make_unique<workbook::RedisServer>();
-    return own->endpoint();
+    if (url == nullptr || *url == '\0') return private_server();
+    const auto parsed = RedisEndpoint::parse(url);
+    if (!parsed) throw std::runtime_error(parsed.error().message);
+    return *parsed;
   }();
   return endpoint;
 }
