@@ -5,6 +5,7 @@
 #include <atomic>
 #include <list>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -427,25 +428,29 @@ TEST(Lifecycle, ALoadMayAskForAnotherUser) {
 
 TEST(Lifecycle, LeavingReachesALoadThatALoadHasAskedFor) {
   workbook::Gate inner_runs;
-  std::atomic<bool> inner_was_told{false};
+  workbook::Gate inner_ended;
+  workbook::Gate outer_ended;
   UserLoader* self = nullptr;
   UserLoader loader([&](const Context& context, const std::string& id) -> Result<User> {
-    if (id == "team") return self->get(context, "ada");
+    if (id == "team") {
+      auto result = self->get(context, "ada");
+      outer_ended.open();
+      return result;
+    }
     inner_runs.open();
     auto result = until_told(context);
-    inner_was_told = true;
+    inner_ended.open();
     return result;
   });
   self = &loader;
-  {
-    Caller caller(loader, "team");
-    inner_runs.wait();
-    caller.cancel();
-    EXPECT_EQ(caller.outcome(), "error cancelled");
-  }
-  EXPECT_TRUE(workbook::eventually([&] { return inner_was_told.load(); }))
-      << "the caller left the load of team, which was the only caller of the load of ada";
-  EXPECT_TRUE(workbook::eventually([] { return spawned_threads() == 0; }));
+  Caller caller(loader, "team");
+  inner_runs.wait();
+  caller.cancel();
+  EXPECT_EQ(caller.outcome(), "error cancelled");
+  EXPECT_TRUE(outer_ended.wait_for())
+      << "the caller left the load of team, which waits for the load of ada";
+  EXPECT_TRUE(inner_ended.wait_for())
+      << "the load of team was the only caller of the load of ada, and has left";
 }
 
 TEST(Lifecycle, ALoadMayForgetItself) {
@@ -462,27 +467,33 @@ TEST(Lifecycle, ALoadMayForgetItself) {
 
 TEST(Lifecycle, AStopCallbackOfALoadMayCallTheLoader) {
   workbook::Gate listening;
-  std::atomic<bool> called{false};
+  workbook::Gate called;
+  workbook::Gate load_ended;
   UserLoader* self = nullptr;
   UserLoader loader([&](const Context& context, const std::string& id) -> Result<User> {
     if (id == "bob") return user_of_load(1, id);
-    const std::stop_callback on_stop(context.stop_token(), [&] {
-      self->forget(id);
-      EXPECT_EQ(got(self->get(forever, "bob")), "value \"load 1 of bob\"");
-      called = true;
-    });
-    listening.open();
-    return until_told(context);
+    std::optional<Result<User>> result;
+    {
+      const std::stop_callback on_stop(context.stop_token(), [&] {
+        self->forget(id);
+        EXPECT_EQ(got(self->get(forever, "bob")), "value \"load 1 of bob\"");
+        called.open();
+      });
+      listening.open();
+      result = until_told(context);
+    }
+    load_ended.open();
+    return *result;
   });
   self = &loader;
   Caller caller(loader, "ada");
   listening.wait();
   caller.cancel();
   EXPECT_EQ(caller.outcome(), "error cancelled");
-  EXPECT_TRUE(workbook::eventually([&] { return called.load(); }))
+  EXPECT_TRUE(called.wait_for())
       << "the load was told to stop; its stop callback called the loader and has not come back. "
          "Is the context cancelled while a lock is held?";
-  EXPECT_TRUE(workbook::eventually([] { return spawned_threads() == 0; }));
+  EXPECT_TRUE(load_ended.wait_for());
 }
 
 // What is gone before the load ends ---------------------------------------------------------------

@@ -186,7 +186,8 @@ class Stillness {
     workbook::threads::EffectiveTime time;  // a starved thread needs longer to come to rest
     auto first = look();
     auto before = first;
-    while (time.passed() < 500ms) {
+    const auto end = std::chrono::steady_clock::now() + 10s;
+    while (time.passed() < 500ms && std::chrono::steady_clock::now() < end) {
       std::this_thread::sleep_for(1ms);
       auto now = look();
       first.insert(now.begin(), now.end());
@@ -196,7 +197,7 @@ class Stillness {
         const auto& [tid, sighting] = seen;
         const auto last = before.find(tid);
         if (last != before.end() && last->second == sighting && sighting.state == 'S') return true;
-        return sighting.switches > first[tid].switches + 40;
+        return sighting.switches > first[tid].switches + 20;
       });
       if (still && now.size() == before.size()) return;
       time.advance(tids(now));
