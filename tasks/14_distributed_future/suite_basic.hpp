@@ -104,6 +104,13 @@ TEST(Basic, TheContextEndsTheWait) {
   ASSERT_FALSE(caller.result()) << told(caller.result());
   EXPECT_EQ(caller.result().error().code, Errc::cancelled) << told(caller.result());
 
+  auto source = with_cancel(forever);
+  source.cancel(Error{Errc::closed, "the shop is closed"});
+  const auto closed = future.get(source.context(), key, returning("mine", &runs));
+  ASSERT_FALSE(closed) << told(closed);
+  EXPECT_EQ(closed.error().code, Errc::closed)
+      << "the context has a reason of its own; get() returned " << told(closed);
+
   const auto shortly = with_timeout(forever, 30ms);
   const auto late = future.get(shortly.context(), key, returning("mine", &runs));
   ASSERT_FALSE(late) << told(late);

@@ -69,6 +69,24 @@ TEST(Lifecycle, KeysMayHoldAnyByteAndAreNotMistakenForOneAnother) {
   }
 }
 
+TEST(Lifecycle, AWaiterHearsNothingOfOtherKeys) {
+  const auto stem = fresh_key();
+  auto future = make(shared_server());
+  for (const std::string mine : {"", "*", "a"}) {
+    Slow slow;
+    Caller winner(future, stem + mine, slow.compute("mine"));
+    ASSERT_TRUE(slow.begun.wait_for());
+    Caller waiter(future, stem + mine, returning("computed again"));
+    workbook::eventually([&] { return waiter.has_returned(); }, 15ms);  // lets it go to sleep
+    EXPECT_TRUE(future.get(forever, stem + mine + "b", returning("another's")));
+    EXPECT_FALSE(future.get(forever, stem + mine + "c", failing()));
+    EXPECT_FALSE(workbook::eventually([&] { return waiter.has_returned(); }, 15ms))
+        << "its key is still being computed, and a waiter has returned " << told(waiter.result());
+    slow.go_on.open();
+    EXPECT_EQ(told(waiter.result()), "the value \"mine\"");
+  }
+}
+
 TEST(Lifecycle, AFailureIsNotKeptAndNeitherIsTheLock) {
   const auto key = fresh_key();
   auto future = make(shared_server());

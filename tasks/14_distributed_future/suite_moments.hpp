@@ -82,6 +82,8 @@ void end_at_each_moment(const std::string& key, const Ending& ending, millisecon
 TEST(Lifecycle, AWaiterGetsTheValueAtWhateverMomentItComes) {
   const auto key = fresh_key();
   const auto ending = watch_ending(key, returning("the winner's"));
+  EXPECT_FALSE(ending.said.empty())
+      << "a value was computed and stored, and nothing was published on fut-pub:KEY";
   for (const auto poll : {never, milliseconds(3)}) {
     end_at_each_moment(key, ending, poll,
                        [&](const Result<std::string>& result, int runs, const std::string& when) {
@@ -92,6 +94,28 @@ TEST(Lifecycle, AWaiterGetsTheValueAtWhateverMomentItComes) {
                          EXPECT_EQ(runs, 0) << "the winner had stored its value just " << when
                                             << ", who then computed it again";
                        });
+  }
+}
+
+TEST(Lifecycle, AValueMayEndAtWhateverMoment) {
+  const auto key = fresh_key();
+  const auto ending = watch_ending(key, returning("kept"));
+  for (int n = 1; n <= 6 && !testing::Test::HasFailure(); ++n) {
+    Other other(private_server());
+    end_like(ending, other, key);
+    std::atomic<int> count{0};
+    const Wire wire(private_server(), [&](const Command&) {
+      if (++count == n) other.forget(key);
+      return Pass::on;
+    });
+    auto future = make(wire.endpoint());
+    Caller caller(future, key, returning("computed again"));
+    EXPECT_TRUE(caller.returns());
+    const auto& result = caller.result();
+    EXPECT_TRUE(result == "kept" || result == "computed again")
+        << "value_ttl was over just " << before_command(n) << " of a caller, who got "
+        << told(result);
+    if (count < n) return;
   }
 }
 
@@ -412,7 +436,8 @@ TEST(Lifecycle, AConnectionThatBreaksAtAnyCommandBlocksNobody) {
         return how;
       });
       auto cut = make(wire.endpoint(), {.lock = 40ms, .poll = 10ms});
-      Caller first(cut, key, returning("of the first"));
+      std::atomic<int> runs{0};
+      Caller first(cut, key, returning("of the first", &runs));
       EXPECT_TRUE(first.returns());
       const auto& result = first.result();
       std::string when = "its connection broke at command " + std::to_string(n);
@@ -423,6 +448,7 @@ TEST(Lifecycle, AConnectionThatBreaksAtAnyCommandBlocksNobody) {
       }
       EXPECT_TRUE(!result || result == "of the first") << when << told(result);
       if (!result) EXPECT_FALSE(result.error().message.empty()) << when;
+      EXPECT_LE(runs, 1) << when << "one call of get() computed more than once";
       auto whole = make(private_server(), {.poll = 10ms});
       Caller second(whole, key, returning("of the second"));
       EXPECT_TRUE(second.returns()) << when << "after that nobody gets a value any more";
