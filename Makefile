@@ -23,13 +23,13 @@ help:
 ##   make explore TASK=4 [SCHEDULES=1000]   try more schedules than a grade does
 ##
 ##   make stretch [CHALLENGE=s1] [SUBMISSION=dir] [SEED=1]
-##                                          beyond the tasks: met or not, and measured
+##                                          the challenges: met or not, and measured
 ##
 ## For those who look after the workbook
 ##
 ##   make test                              check everything (this takes a while)
 ##   make verify                            do tasks/ and solutions/ fit together?
-##   make audit [TASK=4] [RUNS=20]          every suite on every known version; also CHALLENGE=s1
+##   make audit [TASK=4] [RUNS=20]          every suite on every known version
 ##   make scorecard [TASK=4] [RUNS=4]       how often the verdict is wrong
 ##   make bench                             the references, measured
 ##   make bench-explorer                    the explorer beside stress and ThreadSanitizer
@@ -67,6 +67,7 @@ stretch: grader
 verify: grader
 	@$(RUN) verify $(if $(FIX),--fix)
 
+# Tasks and challenges, or only TASK=4, or only CHALLENGE=s1.
 audit: grader
 	@$(RUN) audit $(if $(TASK),--task "$(TASK)") $(if $(CHALLENGE),--challenge "$(CHALLENGE)") $(if $(JSON),--json "$$JSON") --loaded \
 	  --earlier-runs $(or $(RUNS),20) --right-runs $(or $(RIGHT_RUNS),$(RUNS),20)
