@@ -98,6 +98,16 @@ TEST(Explored, ACancellationMeetsAPipelineOfFiveStagesAnywhere) {
   EXPECT_TRUE(all_gone<MoveOnly>()) << MoveOnly::live() << " values are left";
 }
 
+TEST(Explored, ACancellationOfTheConsumerReachesTheProducer) {
+  auto source = with_cancel(forever);
+  const FutureStream<int> stream;
+  std::jthread producer(
+      [&] { EXPECT_EQ(send_until_it_fails(stream).code, make_error_code(Errc::cancelled)); });
+  std::jthread canceller([&] { source.cancel(); });
+  const auto seen = all_of(stream, source.context());
+  EXPECT_TRUE(seen.ends_with("error cancelled")) << seen;
+}
+
 TEST(Explored, ACancellationWakesAConsumerThatWaits) {
   auto source = with_cancel(forever);
   const FutureStream<int> stream;

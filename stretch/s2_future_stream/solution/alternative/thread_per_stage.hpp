@@ -190,7 +190,10 @@ class FutureStream {
       auto value = buffer->next();
       if (!value) return std::unexpected(std::move(value).error());
       if (!*value) return {};
-      if (context.done()) return std::unexpected(*context.error());
+      if (context.done()) {
+        buffer->cancel(*context.error());
+        return std::unexpected(*context.error());
+      }
       const auto more = [&]() -> Result<bool> {
         try {
           return use(**std::move(value));

@@ -176,7 +176,10 @@ class Stage : public Source<U> {
       return std::unexpected(Error{Errc::invalid_argument, "the stream has a consumer already"});
     }
     return upstream_->drain([&](T value) -> Result<bool> {
-      if (context_.done()) return std::unexpected(*context_.error());
+      if (context_.done()) {
+        upstream_->cancel(*context_.error());
+        return std::unexpected(*context_.error());
+      }
       return sink(std::move(value));
     });
   }
@@ -291,7 +294,10 @@ class FutureStream {
     }
     const detail::CancelWithContext<T> follow(context, source);
     return source->drain([&](T value) -> Result<bool> {
-      if (context.done()) return std::unexpected(*context.error());
+      if (context.done()) {
+        source->cancel(*context.error());
+        return std::unexpected(*context.error());
+      }
       const auto done = [&]() -> Result<void> {
         try {
           return fn(std::move(value));

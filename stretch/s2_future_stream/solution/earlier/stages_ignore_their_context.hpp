@@ -273,7 +273,10 @@ class FutureStream {
       auto value = source->next();
       if (!value) return std::unexpected(std::move(value).error());
       if (!*value) return {};
-      if (context.done()) return std::unexpected(*context.error());
+      if (context.done()) {
+        source->cancel(*context.error());
+        return std::unexpected(*context.error());
+      }
       auto done = [&]() -> Result<void> {
         try {
           return fn(**std::move(value));

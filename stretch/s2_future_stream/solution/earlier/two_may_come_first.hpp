@@ -158,7 +158,10 @@ class Stage : public Source<U> {
       return std::unexpected(Error{Errc::invalid_argument, "the stream has a consumer already"});
     }
     auto value = upstream_->next();
-    if (value && *value && context_.done()) return std::unexpected(*context_.error());
+    if (value && *value && context_.done()) {
+      upstream_->cancel(*context_.error());
+      return std::unexpected(*context_.error());
+    }
     return value;
   }
 
@@ -275,7 +278,10 @@ class FutureStream {
       auto value = source->next();
       if (!value) return std::unexpected(std::move(value).error());
       if (!*value) return {};
-      if (context.done()) return std::unexpected(*context.error());
+      if (context.done()) {
+        source->cancel(*context.error());
+        return std::unexpected(*context.error());
+      }
       auto done = [&]() -> Result<void> {
         try {
           return fn(**std::move(value));
