@@ -9,8 +9,8 @@ namespace grader {
 // How often this machine has killed a process for want of memory since it started; 0 when unknown.
 unsigned long out_of_memory_kills();
 
-// How many threads want to run for each processor, over the last minute: 1 or less on a machine that
-// is not overloaded. What takes a second there takes so many here.
+// How many threads want to run for each processor, over the last minute: 1 or less on a machine
+// that is not overloaded. What takes a second there takes so many here.
 double crowding();
 
 // Writes a line to a socket; false when that fails.

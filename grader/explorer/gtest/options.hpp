@@ -14,10 +14,10 @@ struct Options {
   bool values = true;           // --explore_values=0: no spurious wake-ups, stale reads, ...
   bool verbose = false;         // --explore_verbose: the test may print
   std::string replay;           // --replay: a token
-  bool observe = false;         // --explore_observe: the undisturbed schedule, told also if it passes
-  std::string story_svg;        // --story_svg: file
-  std::string story_trace;      // --story_trace: file
-  int columns = 80;             // --story_columns
+  bool observe = false;     // --explore_observe: the undisturbed schedule, told also if it passes
+  std::string story_svg;    // --story_svg: file
+  std::string story_trace;  // --story_trace: file
+  int columns = 80;         // --story_columns
 };
 
 inline constexpr const char* usage_text =
