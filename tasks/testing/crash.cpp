@@ -80,7 +80,7 @@ std::string describe_exception() {
     if (current == nullptr) return "the program called std::terminate()";
     std::rethrow_exception(current);
   } catch (const std::exception& e) {
-    const std::string what = e.what();
+    std::string what = e.what();
     if (what.starts_with("not implemented yet")) return what;
     return "an exception left a thread, which ends the program: " + what;
   } catch (...) {
