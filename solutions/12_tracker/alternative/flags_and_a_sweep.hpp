@@ -1,12 +1,12 @@
-// Right: settling only raises a flag; the entries of settled futures are swept out by the next one
-// that makes a future, and skipped by reports.
+// Right: settling only raises a flag; reports skip the entries of settled futures, and whoever
+// makes a future sweeps them out when there are twice as many as were left by the sweep before.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <shared_mutex>
@@ -71,7 +71,10 @@ class Tracker {
     auto entry = std::make_shared<Entry>(last_id_.fetch_add(1) + 1, where, born);
     {
       const std::unique_lock lock(mutex_);
-      while (!entries_.empty() && entries_.front()->settled) entries_.pop_front();
+      if (entries_.size() >= sweep_at_) {
+        std::erase_if(entries_, [](const auto& old) { return old->settled.load(); });
+        sweep_at_ = 2 * entries_.size() + 64;
+      }
       entries_.push_back(entry);
     }
     future.on_settled([entry](const Result<T>&) { entry->settled = true; });
@@ -79,7 +82,8 @@ class Tracker {
 
   std::atomic<std::uint64_t> last_id_{0};
   mutable std::shared_mutex mutex_;
-  std::deque<std::shared_ptr<Entry>> entries_;
+  std::vector<std::shared_ptr<Entry>> entries_;
+  std::size_t sweep_at_ = 64;
 };
 
 }  // namespace futures
