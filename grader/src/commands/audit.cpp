@@ -128,7 +128,10 @@ class Audit {
     setting_.screen.doing(fmt::format("{} · compiling {} programs", task.folder, programs.size()));
     const auto built = bench_.build(programs, {}, setting_.stop);
     for (std::size_t i = 0; i < built.size(); ++i) {
-      if (!built[i].ok) chosen[i].first->counts.trouble = "does not build: " + built[i].error;
+      if (built[i].ok) continue;
+      const auto& why = built[i];
+      chosen[i].first->counts.trouble =
+          !why.machine.empty() ? why.machine : "does not build: " + why.error + why.refused;
     }
     const Load load(loaded);
     const auto cores = std::max(1U, std::thread::hardware_concurrency());
