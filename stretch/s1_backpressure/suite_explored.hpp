@@ -96,6 +96,37 @@ TEST(Explored, ACancellationMeetsTheChainAnywhere) {
   EXPECT_FALSE(result) << "everything was destroyed, and yet a value came out";
 }
 
+// A stage that works until it is told to stop, and then answers with an error of its own.
+inline Result<int> stubborn(const Context& context, int) {
+  (void)context.sleep_for(1h);
+  return std::unexpected(failure(Errc::unavailable));
+}
+
+TEST(Explored, TheAnswerOfABusyStageDoesNotReplaceTheFailure) {
+  workbook::Gate is_busy;
+  auto [intake, head] = make_chain<int>(forever, 1);
+  auto busy = then<int>(std::move(head), 1, [&](const Context& context, int n) -> Result<int> {
+    if (n == 1) return n;
+    is_busy.open();
+    return stubborn(context, n);
+  });
+  auto chain = then<int>(std::move(busy), 1, [&](const Context&, int) -> Result<int> {
+    is_busy.wait();
+    return std::unexpected(failure(Errc::not_found));
+  });
+  EXPECT_EQ(text(push_until_it_fails(intake)), text(failure(Errc::not_found)));
+  EXPECT_EQ(show(chain.pull(forever)), "error not found");
+}
+
+TEST(Explored, TheAnswerOfABusyStageDoesNotReplaceTheCancellation) {
+  auto source = with_cancel(forever);
+  auto [intake, head] = make_chain<int>(source.context(), 1);
+  auto chain = then<int>(std::move(head), 1, stubborn);
+  EXPECT_TRUE(intake.push(forever, 1));
+  std::jthread canceller([&] { source.cancel(); });
+  EXPECT_EQ(show(chain.pull(forever)), "error cancelled");
+}
+
 TEST(Explored, EveryBlockedProducerHearsThatTheEndWasDropped) {
   auto [intake, chain] = make_chain<int>(forever, 1);
   std::jthread one(

@@ -246,6 +246,23 @@ TEST(Lifecycle, ACancellationWakesWhoeverWaits) {
   source.cancel();
 }
 
+TEST(Lifecycle, TheAnswerToACancellationIsNoNews) {
+  auto source = with_cancel(forever);
+  auto [intake, head] = make_chain<int>(source.context(), 1);
+  workbook::Gate at_work;
+  auto chain = then<int>(std::move(head), 1, [&](const Context& context, int) -> Result<int> {
+    at_work.open();
+    (void)context.sleep_for(workbook::patience);
+    return std::unexpected(failure(Errc::unavailable));
+  });
+  EXPECT_TRUE(intake.push(forever, 1));
+  at_work.wait();
+  source.cancel(failure(Errc::not_found));
+  EXPECT_EQ(show(chain.pull(forever)), "error not found")
+      << "the stage said `unavailable`, because the chain was cancelled: that is no news";
+  EXPECT_EQ(show(intake.push(forever, 2)), "error not found");
+}
+
 TEST(Lifecycle, DroppingTheEndStopsTheChain) {
   auto [intake, head] = make_chain<MoveOnly>(forever, 2);
   auto first = then<MoveOnly>(std::move(head), 2, same<MoveOnly>);

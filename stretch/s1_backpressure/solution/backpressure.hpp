@@ -109,10 +109,11 @@ class Link final : public Upstream {
       news_.notify_all();
       room_.notify_all();
     }
-    // All foreign code, so without the lock: stop callbacks here, destructors of values below.
-    writer_.cancel(why);
-    // Now, and not when the stage before this one finds out by itself: it may be busy for long.
+    // Right now, and not when the stage before this one finds out by itself: it may be busy for
+    // long. And before that stage is told: its answer must not get to the queues first.
     if (upstream_) upstream_->abandon(why);
+    // Foreign code, so without the lock: stop callbacks here, destructors of values below.
+    writer_.cancel(why);
   }
 
  private:
@@ -153,9 +154,11 @@ void run_stage(Link<T>& in, Link<U>& out, Fn<Result<U>(const Context&, T)>& fn) 
       }
     }();
     if (!made) {
+      // Once the chain's context has ended, an error is no more than the answer to that.
+      const Error why = out.line().done() ? *out.line().error() : made.error();
       // Behind this stage the values that passed it are still wanted; before it nothing is.
-      out.close(made.error());
-      return in.abandon(made.error());
+      out.close(why);
+      return in.abandon(why);
     }
     // When this fails, whoever abandoned `out` has told everybody before this stage.
     if (!out.push(forever, *std::move(made))) return;

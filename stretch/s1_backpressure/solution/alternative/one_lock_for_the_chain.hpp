@@ -109,8 +109,8 @@ class Link final : public Upstream, public std::enable_shared_from_this<Link<T>>
       line_->changed.notify_all();
     }
     unwanted.clear();
-    writer_.cancel(why);
     if (upstream_) upstream_->abandon(why);
+    writer_.cancel(why);
   }
 
  private:
@@ -138,8 +138,9 @@ void run_stage(Link<T>& in, Link<U>& out, Fn<Result<U>(const Context&, T)>& fn) 
       }
     }();
     if (!made) {
-      out.close(made.error());
-      return in.abandon(made.error());
+      const Error why = out.line()->context.done() ? *out.line()->context.error() : made.error();
+      out.close(why);
+      return in.abandon(why);
     }
     if (!out.push(forever, *std::move(made))) return;
   }

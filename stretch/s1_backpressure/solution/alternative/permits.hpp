@@ -102,8 +102,8 @@ class Link final : public Upstream {
       news_.release();
       room_.release();
     }
-    writer_.cancel(why);
     if (upstream_) upstream_->abandon(why);
+    writer_.cancel(why);
   }
 
  private:
@@ -149,8 +149,9 @@ void run_stage(Link<T>& in, Link<U>& out, Fn<Result<U>(const Context&, T)>& fn) 
       }
     }();
     if (!made) {
-      out.close(made.error());
-      return in.abandon(made.error());
+      const Error why = out.line().done() ? *out.line().error() : made.error();
+      out.close(why);
+      return in.abandon(why);
     }
     if (!out.push(forever, *std::move(made))) return;
   }

@@ -136,8 +136,9 @@ void run_stage(Link<T>& in, Link<U>& out, Fn<Result<U>(const Context&, T)>& fn) 
       }
     }();
     if (!made) {
-      out.close(made.error());
-      return in.abandon(made.error());
+      const Error why = out.line().done() ? *out.line().error() : made.error();
+      out.close(why);
+      return in.abandon(why);
     }
     if (auto pushed = out.push(forever, *std::move(made)); !pushed) {
       return in.abandon(pushed.error());

@@ -99,8 +99,8 @@ class Link final : public Upstream {
       news_.notify_all();
       room_.notify_all();
     }
-    writer_.cancel(why);
     if (upstream_) upstream_->abandon(why);
+    writer_.cancel(why);
   }
 
  private:
@@ -138,7 +138,8 @@ void run_stage(Link<T>& in, Link<U>& out, Fn<Result<U>(const Context&, T)>& fn) 
       }
     }();
     if (!made) {
-      return out.abandon(made.error());
+      const Error why = out.line().done() ? *out.line().error() : made.error();
+      return out.abandon(why);
     }
     if (!out.push(forever, *std::move(made))) return;
   }

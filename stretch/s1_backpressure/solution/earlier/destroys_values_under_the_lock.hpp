@@ -98,8 +98,8 @@ class Link final : public Upstream {
       news_.notify_all();
       room_.notify_all();
     }
-    writer_.cancel(why);
     if (upstream_) upstream_->abandon(why);
+    writer_.cancel(why);
   }
 
  private:
@@ -137,8 +137,9 @@ void run_stage(Link<T>& in, Link<U>& out, Fn<Result<U>(const Context&, T)>& fn) 
       }
     }();
     if (!made) {
-      out.close(made.error());
-      return in.abandon(made.error());
+      const Error why = out.line().done() ? *out.line().error() : made.error();
+      out.close(why);
+      return in.abandon(why);
     }
     if (!out.push(forever, *std::move(made))) return;
   }
