@@ -27,6 +27,7 @@ using End = Played::End;
 constexpr auto kRules = "own test, rules 1";
 constexpr std::chrono::seconds kLongest{90};
 constexpr std::size_t kRights = 3;
+constexpr double kSlow = 2;  // seconds for one run
 constexpr Flavour kFlavours[] = {Flavour::plain, Flavour::thread};
 
 const char* circumstances(Flavour flavour) {
@@ -173,7 +174,6 @@ class Judge {
             },
         .play_suspect =
             [&](std::size_t suspect) {
-              ++plays_;
               const auto& version = versions_.suspects[suspect % per_flavour];
               if (!buildable_[suspect]) return Played{};
               return played(run_once(program(version.disguised, kFlavours[suspect / per_flavour])));
@@ -261,7 +261,10 @@ class Judge {
     RunOptions options;
     options.use_cache = false;
     options.seed = std::random_device{}();
-    return bench_.run(what, options, stop_);
+    auto outcome = bench_.run(what, options, stop_);
+    run_seconds_ += outcome.seconds;
+    ++runs_;
+    return outcome;
   }
 
   static long counted(const RunOutcome& outcome) {
@@ -321,7 +324,7 @@ class Judge {
     }
     if (stop_.stop_requested()) return unclear("interrupted");
     if (!result.how.empty()) return unclear(result.how);
-    if (plays_ < static_cast<int>(versions_.suspects.size())) {
+    if (runs_ > 0 && run_seconds_ / runs_ > kSlow * std::max(1.0, crowding())) {
       return no("one run of it takes too long: aim at well under a second");
     }
     return unclear(fmt::format("no verdict after {} seconds: a shorter test gets more tries",
@@ -342,7 +345,8 @@ class Judge {
   std::vector<bool> buildable_;
   std::string last_failure_;
   std::string killed_;
-  int plays_ = 0;
+  double run_seconds_ = 0;
+  int runs_ = 0;
   Clock::time_point started_;
 };
 

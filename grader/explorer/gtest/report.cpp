@@ -17,6 +17,9 @@ struct Failed {
 
 // GoogleTest says: C++ exception with description "..." thrown in the test body.
 std::string exception_text(std::string_view message) {
+  // What ADD_FAILURE says where an expectation would say what it expected.
+  constexpr std::string_view nothing = "Failed\n";
+  if (message.starts_with(nothing)) message.remove_prefix(nothing.size());
   constexpr std::string_view opening = "C++ exception with description \"";
   if (message.starts_with("Unknown C++ exception thrown"))
     return "an exception left the test, and it is not a std::exception";

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <sstream>
 #include <stdexcept>
@@ -43,9 +44,11 @@ constexpr std::string_view nonce = "nonce-of-this-run-4711";
   ::setrlimit(RLIMIT_CORE, &no_core);
   for (const auto& [name, value] : options.environment) ::setenv(name.c_str(), value.c_str(), 1);
   if (options.with_channel) {
-    ::fcntl(channel, F_SETFD, 0);
     ::setenv("WORKBOOK_CHANNEL", std::to_string(channel).c_str(), 1);
   }
+  // Whatever we were started with open is not the program's business.
+  ::close_range(200, ~0U, CLOSE_RANGE_CLOEXEC);
+  if (options.with_channel) ::fcntl(channel, F_SETFD, 0);
   const std::string filter = "--gtest_filter=" + options.filter;
   ::execl(program.c_str(), program.c_str(), filter.c_str(), nullptr);
   ::_exit(127);

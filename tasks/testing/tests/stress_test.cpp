@@ -42,7 +42,7 @@ TEST(AStress, HasAllThreadsThereAtOnce) {
 
 TEST(AStress, MakesAFreshStateForEachRound) {
   struct State {
-    explicit State(int number) : number(number) {}
+    explicit State(int n) : number(n) {}
     State(const State&) = delete;
     State& operator=(const State&) = delete;
     int number;
