@@ -1,52 +1,173 @@
-// Your own test of task 10. It earns the third point when it breaks a version that looks right:
-// one of your own earlier ones, or one of the workbook's. It must never fail on a right one.
+// What can go wrong in a pipeline: who is cancelled, which function runs, what is left of it, and
+// how deep the stack gets.
+#include <atomic>
+#include <cstddef>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "future.hpp"
 #include "pipeline.hpp"
 #include "runtime/context.hpp"
+#include "runtime/error.hpp"
 #include "testing/kit.hpp"
 
 namespace {
 
 using futures::CancelSource;
 using futures::Context;
+using futures::Errc;
+using futures::Error;
 using futures::Future;
 using futures::Resolver;
 using futures::Result;
+using workbook::eventually;
+using workbook::forever;
+using workbook::Tracked;
 
-struct State {
-  State() : State(futures::make_future<int>()) {}
-  explicit State(std::pair<Future<int>, Resolver<int>> ends)
+struct Source {
+  Source() : Source(futures::make_future<int>()) {}
+  explicit Source(std::pair<Future<int>, Resolver<int>> ends)
       : future(std::move(ends.first)), resolver(std::move(ends.second)) {}
 
   Future<int> future;
   Resolver<int> resolver;
-  CancelSource scope = futures::with_cancel(Context::background());
 };
 
-// An example to copy. It passes on right pipelines, and on most wrong ones as well: one stage, one
-// value, and nobody changes their mind. What happens when
-//   - scope.cancel() comes while the value is on its way, or before it, or in fn?
-//   - you look at resolver.context() after the scope was cancelled, or after output.cancel()?
-//   - workbook::Tracked is among fn's captures, and the future never settles?
-//   - there are a hundred thousand stages, and they settle, or fail, or are cancelled?
-//   - fn throws something, returns Future<int>(), or returns the output itself?
-TEST(MyTest, AStageMadeWhileTheHeadSettles) {
+struct State {
+  Source head;
+  Source inner;
+  CancelSource scope = futures::with_cancel(forever);
+  std::atomic<int> calls{0};
+};
+
+auto fresh_state() {
+  return [] { return std::make_unique<State>(); };
+}
+
+Result<int> plus_one(int value) { return value + 1; }
+
+TEST(MyTest, ValueAndCancellationAtOnce) {
+  const int before = Tracked::live();
   workbook::stress_on(
-      2, workbook::rounds(100), [] { return std::make_unique<State>(); },
-      [](auto& state, std::size_t thread) {
+      2, workbook::rounds(100),
+      [] {
+        auto state = std::make_unique<State>();
+        auto output = futures::map<int>(
+            state->scope.context(), state->head.future,
+            [&calls = state->calls, captured = Tracked(1)](int value) -> Result<int> {
+              ++calls;
+              return value + captured.value;
+            });
+        return std::pair(std::move(state), output);
+      },
+      [](auto& race, std::size_t thread) {
         if (thread == 0) {
-          state->resolver.resolve(1);
+          race.first->head.resolver.resolve(1);
         } else {
-          const auto output =
-              futures::map<int>(state->scope.context(), state->future,
-                                [](int value) -> Result<int> { return value + 1; });
-          EXPECT_EQ(output.await(Context::background()), 2);
+          race.first->scope.cancel();
         }
       },
+      [](auto& race) {
+        ASSERT_TRUE(eventually([&] { return race.second.settled(); }));
+        const auto result = race.second.await(forever);
+        EXPECT_TRUE(result ? *result == 2 && race.first->calls == 1
+                           : result.error().code == Errc::cancelled);
+      });
+  EXPECT_TRUE(eventually([&] { return Tracked::live() == before; }));
+}
+
+TEST(MyTest, ACancelledThenCancelsWhatItWaitsFor) {
+  workbook::stress_on(
+      2, workbook::rounds(50), fresh_state(),
+      [](auto& state, std::size_t thread) {
+        if (thread != 0) return;
+        const auto output = futures::then<int>(state->scope.context(), state->head.future,
+                                               [&](const Context&, int) {
+                                                 ++state->calls;
+                                                 return state->inner.future;
+                                               });
+        state->head.resolver.resolve(1);
+        EXPECT_TRUE(eventually([&] { return state->calls == 1; }));
+        state->scope.cancel();
+        EXPECT_TRUE(eventually([&] { return output.settled(); }));
+        EXPECT_TRUE(eventually([&] { return state->inner.resolver.context().done(); }));
+      },
       [](auto&) {});
+}
+
+TEST(MyTest, ACancelledStageKeepsNothingAndCallsNothing) {
+  const int before = Tracked::live();
+  workbook::stress_on(
+      2, workbook::rounds(50), fresh_state(),
+      [&](auto& state, std::size_t thread) {
+        if (thread != 0) return;
+        const auto output = futures::recover<int>(
+            state->scope.context(), state->head.future,
+            [&calls = state->calls, captured = Tracked(1)](const Error&) -> Result<int> {
+              ++calls;
+              return captured.value;
+            });
+        state->scope.cancel();
+        EXPECT_TRUE(eventually([&] { return output.settled(); }));
+        EXPECT_TRUE(eventually([&] { return Tracked::live() == before; }));
+        EXPECT_TRUE(eventually([&] { return state->head.resolver.context().done(); }));
+        state->head.resolver.reject(Error{Errc::unavailable, "too late"});
+        EXPECT_FALSE(output.await(forever).has_value());
+      },
+      [](auto& state) { EXPECT_EQ(state->calls, 0); });
+}
+
+TEST(MyTest, OutputsAreCancelledUpToTheHead) {
+  workbook::stress_on(
+      2, workbook::rounds(50), fresh_state(),
+      [](auto& state, std::size_t thread) {
+        if (thread != 0) return;
+        auto output = futures::map<int>(forever, state->head.future, plus_one);
+        output = futures::map<int>(forever, output, plus_one);
+        output.cancel();
+        EXPECT_TRUE(eventually([&] { return state->head.resolver.context().done(); }));
+      },
+      [](auto&) {});
+}
+
+TEST(MyTest, AnythingThatIsThrownIsAnError) {
+  workbook::stress(2, workbook::rounds(20), [](std::size_t, std::size_t) {
+    Source source;
+    const auto output =
+        futures::map<int>(forever, source.future, [](int) -> Result<int> { throw 42; });
+    source.resolver.resolve(1);
+    ASSERT_TRUE(eventually([&] { return output.settled(); }));
+    EXPECT_EQ(output.await(forever).error().code, Errc::exception);
+  });
+}
+
+TEST(MyTest, AChainThatWaitsForItselfFails) {
+  workbook::stress(2, workbook::rounds(20), [](std::size_t, std::size_t) {
+    Source source;
+    auto own = std::make_shared<Future<int>>();
+    const auto output =
+        futures::then<int>(forever, source.future, [own](const Context&, int) { return *own; });
+    *own = futures::map<int>(forever, output, plus_one);
+    source.resolver.resolve(1);
+    EXPECT_TRUE(eventually([&] { return output.settled(); }));
+  });
+}
+
+TEST(MyTest, LongPipelinesNeedNoDeepStack) {
+  static constexpr int stages = 50'000;
+  workbook::stress(2, 2, [](std::size_t, std::size_t round) {
+    Source source;
+    auto output = source.future;
+    for (int i = 0; i < stages; ++i) output = futures::map<int>(forever, output, plus_one);
+    if (round == 0) {
+      source.resolver.resolve(0);
+      EXPECT_EQ(output.await(forever), stages);
+    } else {
+      output.cancel();
+      EXPECT_TRUE(eventually([&] { return source.resolver.context().done(); }));
+    }
+  });
 }
 
 }  // namespace

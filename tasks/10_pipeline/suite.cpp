@@ -200,7 +200,7 @@ TEST(Basic, MapMayMakeWhatCanOnlyBeMoved) {
     *seen = result ? result->value : -2;
     told->open();
   });
-  ASSERT_TRUE(told->wait_for(10s));
+  ASSERT_TRUE(told->wait_for());
   EXPECT_EQ(*seen, 7);
 }
 

@@ -64,7 +64,7 @@ TEST(Explored, ACancellationRacesTheValue) {
     const auto result = outcome(output);
     EXPECT_TRUE(result == "error cancelled" || (result == "value 7" && calls == 1))
         << result << " after " << calls << " calls";
-    EXPECT_TRUE(eventually([&] { return Tracked::live() == before; }, 10s))
+    EXPECT_TRUE(eventually([&] { return Tracked::live() == before; }))
         << "the function has run, or never will; it is still alive";
   }
 }
@@ -118,7 +118,7 @@ TEST(Explored, ACancelledOutputMeetsAThenThatTurnsToItsInnerFuture) {
     std::jthread canceller([&] { output.cancel(); });
     head.resolve(1);
   }
-  (void)eventually([&] { return output.settled() || inner.resolver.context().done(); }, 10s);
+  (void)eventually([&] { return output.settled() || inner.resolver.context().done(); });
   if (calls == 1) {
     EXPECT_TRUE(inner.cancelled()) << "the output was cancelled early, and that was forgotten";
   }

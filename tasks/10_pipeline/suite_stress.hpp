@@ -60,13 +60,13 @@ TEST(Stress, ACancellationRacesTheValue) {
             EXPECT_TRUE(result == "value 7" || result.starts_with("error")) << result;
             if (result == "value 7") ++values;
           }
-          EXPECT_TRUE(eventually([&] { return race->told == 3; }, 10s))
+          EXPECT_TRUE(eventually([&] { return race->told == 3; }))
               << race->told << " of 3 outputs have told their callback";
           EXPECT_GE(race->calls, values) << "an output has a value that no function made";
           EXPECT_LE(race->calls, 3) << "a function was called twice";
         });
   }
-  EXPECT_TRUE(eventually([&] { return Tracked::live() == before; }, 10s))
+  EXPECT_TRUE(eventually([&] { return Tracked::live() == before; }))
       << Tracked::live() - before << " captures of functions are still alive";
 }
 

@@ -45,7 +45,7 @@ struct Source {
   }
   // Whether the producer was asked to stop, now or within the time that must do.
   bool cancelled() const {
-    return eventually([&] { return resolver.context().done(); }, 10s);
+    return eventually([&] { return resolver.context().done(); });
   }
 
   Future<T> future;
@@ -69,7 +69,7 @@ Future<T> failed(Errc code, std::string message = "") {
 // The outcome as show() says it, or "nothing" when there is none within the time that must do.
 template <class T>
 std::string outcome(const Future<T>& future) {
-  if (!eventually([&] { return future.settled(); }, 10s)) return "nothing";
+  if (!eventually([&] { return future.settled(); })) return "nothing";
   return show(future.await(forever));
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -11,7 +12,6 @@
 #include <thread>
 #include <type_traits>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "future.hpp"
@@ -56,7 +56,7 @@ class Poller {
     if (depends(whom, job.own)) return false;
     forget(job);
     job.waits_for = whom;
-    dependents_[whom].insert(job.own);
+    note(job);
     return true;
   }
 
@@ -97,26 +97,29 @@ class Poller {
       const std::lock_guard lock(mutex_);
       arrived.swap(incoming_);
     }
-    for (const auto& job : arrived) dependents_[job->waits_for].insert(job->own);
+    for (const auto& job : arrived) note(*job);
     const bool any = !arrived.empty();
     jobs_.splice(jobs_.end(), arrived);
     return any;
   }
 
+  void note(const Job& job) {
+    waiting_[job.own] = job.waits_for;
+    ++awaited_[job.waits_for];
+  }
+
   void forget(const Job& job) {
-    const auto it = dependents_.find(job.waits_for);
-    if (it == dependents_.end()) return;
-    it->second.erase(job.own);
-    if (it->second.empty()) dependents_.erase(it);
+    waiting_.erase(job.own);
+    if (--awaited_[job.waits_for] == 0) awaited_.erase(job.waits_for);
   }
 
   // Whether `late` is `early`, or waits for it.
-  bool depends(const Name& late, const Name& early) const {
-    std::list<Name> open{early};
-    for (; !open.empty(); open.pop_front()) {
-      if (open.front() == late) return true;
-      const auto it = dependents_.find(open.front());
-      if (it != dependents_.end()) open.insert(open.end(), it->second.begin(), it->second.end());
+  bool depends(Name late, const Name& early) const {
+    if (late == early) return true;
+    if (!awaited_.contains(early)) return false;
+    for (auto it = waiting_.find(late); it != waiting_.end(); it = waiting_.find(late)) {
+      late = it->second;
+      if (late == early) return true;
     }
     return false;
   }
@@ -125,7 +128,8 @@ class Poller {
   std::list<std::unique_ptr<Job>> incoming_;
   bool running_ = false;
   std::list<std::unique_ptr<Job>> jobs_;
-  std::unordered_map<Name, std::unordered_set<Name>> dependents_;
+  std::unordered_map<Name, Name> waiting_;
+  std::unordered_map<Name, std::size_t> awaited_;
 };
 
 template <class T, class U, class Function, class Made>
@@ -183,7 +187,7 @@ struct Stage : Job {
       return finish(std::unexpected(Error{Errc::invalid_argument, "a circle"}));
     }
     inner = *made;
-    return false;
+    return look();
   }
 
   bool finish(Result<U> outcome) {

@@ -82,9 +82,10 @@ class WaitGraph {
     return *graph;
   }
 
-  bool knows(const Name& future) const {
+  template <class T>
+  bool knows(const Future<T>& future) const {
     const std::lock_guard lock(mutex_);
-    return nodes_.contains(future);
+    return !nodes_.empty() && nodes_.contains(name_of(future));
   }
 
   bool waits(const Name& who, const Name& whom) {
@@ -168,10 +169,9 @@ class Stage : public std::enable_shared_from_this<Stage<T, U, Function, Made>> {
 
   void join_wait_graph(const Future<U>& output, const Future<T>& upstream) {
     auto& graph = WaitGraph::instance();
-    const auto source = WaitGraph::name_of(upstream);
-    if (!std::is_same_v<Made, Future<U>> && !graph.knows(source)) return;
+    if (!std::is_same_v<Made, Future<U>> && !graph.knows(upstream)) return;
     name_ = WaitGraph::name_of(output);
-    graph.waits(name_, source);
+    graph.waits(name_, WaitGraph::name_of(upstream));
   }
 
   void listen() {
