@@ -1,0 +1,6 @@
+// What a future whose deadline tightens must do. Every test is a sentence; a failure says what was
+// seen and what to think about next.
+#include "suite_basic.hpp"
+#include "suite_explored.hpp"
+#include "suite_lifecycle.hpp"
+#include "suite_stress.hpp"
