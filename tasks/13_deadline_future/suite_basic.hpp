@@ -40,7 +40,9 @@ TEST(Basic, AnyExceptionBecomesAnError) {
       [](const Context&) -> Result<int> { throw std::runtime_error("the disk is on fire"); });
   const auto result = standard.await(forever);
   EXPECT_EQ(show(result), "error exception");
-  if (!result) EXPECT_EQ(result.error().message, "the disk is on fire");
+  if (!result) {
+    EXPECT_EQ(result.error().message, "the disk is on fire");
+  }
   auto anything = go_with_deadline<int>([](const Context&) -> Result<int> { throw 42; });
   EXPECT_EQ(show(anything.await(forever)), "error exception")
       << "an int was thrown: catch what is no std::exception, too";

@@ -41,6 +41,8 @@ TEST(Lifecycle, AnyHandleKeepsFnAtWork) {
       EXPECT_EQ(third.deadline(), std::nullopt);
     }
     auto moved = std::move(second);
+    const auto& same = first;
+    first = same;  // lets go of nothing
     last = moved;
   }
   EXPECT_FALSE(seen->context_has_ended()) << "four handles are gone, the fifth is not";
