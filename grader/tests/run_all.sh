@@ -5,6 +5,8 @@
 # Goes on after a failed step, so that one run tells all, and ends with the count of steps.
 #
 #   run_all.sh [STEP...]     only these: format lint unit references versions hostile stretch
+#
+# ADVISORY names steps whose failure is told but does not count.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 
@@ -22,6 +24,8 @@ step() { # step NAME COMMAND...: runs it, unless other steps were asked for
   if "$@"; then
     passed=$((passed + 1))
     summary+=("  ok     $name ($((SECONDS - start)) s)")
+  elif [[ " ${ADVISORY:-} " == *" $name "* ]]; then
+    summary+=("  FAILED $name ($((SECONDS - start)) s), which is only told, see ADVISORY")
   else
     failed=$((failed + 1))
     summary+=("  FAILED $name ($((SECONDS - start)) s)")
@@ -96,13 +100,19 @@ run_grader() { "$grader" --root . --build-dir "$build" "$@"; }
 
 # As the instructor does: everything earns all its points.
 references() {
-  local tasks
+  local tasks status=1
   tasks=$(find tasks -name task.toml | wc -l)
-  [[ $tasks -gt 0 ]] && run_grader verify &&
+  [[ $tasks -gt 0 ]] && run_grader verify || return
+  # "No verdict" (3) is an answer, too: on a busy machine the grader is asked again.
+  for _ in 1 2 3; do
     run_grader grade --submission solutions --fail-below $((3 * tasks))
+    status=$?
+    [[ $status -eq 3 ]] || break
+  done
+  return $status
 }
 
-versions() { run_grader audit --quick; }
+versions() { timeout 2400 "$grader" --root . --build-dir "$build" audit --quick; }
 
 wanted=("$@")
 printf '=== building the grader\n'
