@@ -4,7 +4,7 @@
 #   reference; every earlier version rejected, every alternative accepted; hostile submissions.
 # Goes on after a failed step, so that one run tells all, and ends with the count of steps.
 #
-#   run_all.sh [STEP...]     only these: format lint unit references versions hostile stretch
+#   run_all.sh [STEP...]     only these: format lint unit kit references versions hostile stretch
 #
 # ADVISORY names steps whose failure is told but does not count.
 set -uo pipefail
@@ -80,21 +80,23 @@ lint() {
   return $status
 }
 
+# build_and_test TREE TARGET [CTEST OPTION...]
+build_and_test() {
+  local tree=$1 target=$2
+  shift 2
+  ninja -C "$tree" "$target" >"$tree/build.log" || { tail -n 40 "$tree/build.log"; return 1; }
+  ctest --test-dir "$tree" --output-on-failure --no-tests=error -j "$(nproc)" "$@"
+}
+
 unit() {
   local status=0
-  for tree in "$build"/checked_*; do
-    ninja -C "$tree" >"$tree/build.log" || { tail -n 40 "$tree/build.log"; return 1; }
-  done
-  ninja -C "$build/checked" grader_quick_tests >"$build/checked/build.log" ||
-    { tail -n 40 "$build/checked/build.log"; return 1; }
-  for tree in "$build"/checked_* "$build/checked"; do
-    local only=()
-    [[ $tree == */checked ]] && only=(-L quick)
-    ctest --test-dir "$tree" --output-on-failure --no-tests=error -j "$(nproc)" "${only[@]}" ||
-      status=1
-  done
+  build_and_test "$build/checked_tasks_runtime_tests" all || status=1
+  build_and_test "$build/checked_grader_explorer" all || status=1
+  build_and_test "$build/checked" grader_quick_tests -L quick || status=1
   return $status
 }
+
+kit() { build_and_test "$build/checked_tasks_testing_tests" all; }
 
 run_grader() { "$grader" --root . --build-dir "$build" "$@"; }
 
@@ -112,17 +114,19 @@ references() {
   return $status
 }
 
-versions() { timeout 2400 "$grader" --root . --build-dir "$build" audit --quick; }
+versions() { timeout 1500 "$grader" --root . --build-dir "$build" audit --quick; }
 
 wanted=("$@")
 printf '=== building the grader\n'
 BUILD=$build bash grader/build.sh || exit 3
 step format format
-if [[ ${#wanted[@]} -eq 0 || " ${wanted[*]} " == *" lint "* || " ${wanted[*]} " == *" unit "* ]]; then
+if [[ ${#wanted[@]} -eq 0 || " ${wanted[*]} " == *" lint "* || " ${wanted[*]} " == *" unit "* ||
+  " ${wanted[*]} " == *" kit "* ]]; then
   configure >"$build/configure.log" 2>&1 || { cat "$build/configure.log" >&2; exit 3; }
 fi
 step lint lint
 step unit unit
+step kit kit
 step references references
 step versions versions
 [[ -e grader/tests/hostile/run.sh ]] && step hostile bash grader/tests/hostile/run.sh
