@@ -122,16 +122,21 @@ TEST(Lifecycle, TheInnerFutureIsCancelledWithTheContext) {
 }
 
 TEST(Lifecycle, AnInnerFutureThatComesAfterTheContextsEndIsCancelled) {
-  Source<int> inner;
-  auto scope = with_cancel(forever);
-  const auto output = then<int>(scope.context(), ready(1), [&](const Context&, int) {
-    scope.cancel();
-    return inner.future;
-  });
-  EXPECT_EQ(outcome(output), "error cancelled");
-  EXPECT_TRUE(inner.cancelled())
-      << "the context ended while the function was running: nobody waits for what it returned, and "
-         "its producer does not know";
+  for (const bool settled_before : {false, true}) {
+    Source<int> head;
+    Source<int> inner;
+    if (settled_before) head.resolve(1);
+    auto scope = with_cancel(forever);
+    const auto output = then<int>(scope.context(), head.future, [&](const Context&, int) {
+      scope.cancel();
+      return inner.future;
+    });
+    if (!settled_before) head.resolve(1);
+    EXPECT_EQ(outcome(output), "error cancelled");
+    EXPECT_TRUE(inner.cancelled())
+        << "the context ended while the function was running: nobody waits for what it returned, "
+           "and its producer does not know";
+  }
 }
 
 TEST(Lifecycle, TheFunctionsContextEndsWithTheStages) {
