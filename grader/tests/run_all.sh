@@ -116,12 +116,20 @@ references() {
 
 versions() { timeout 1500 "$grader" --root . --build-dir "$build" audit --quick; }
 
+# Each hostile submission scores nothing, for the right reason, and leaves nothing behind. The two
+# that start processes or threads without end wait until their limits are proven on a machine that
+# nobody else uses: GTEST_FILTER='*without_end*'.
+hostile() {
+  GTEST_FILTER=${GTEST_FILTER:--*threads_without_end*:*forks_without_end*} \
+    build_and_test "$build/checked" grader_bench_tests -L bench --timeout 900
+}
+
 wanted=("$@")
 printf '=== building the grader\n'
 BUILD=$build bash grader/build.sh || exit 3
 step format format
 if [[ ${#wanted[@]} -eq 0 || " ${wanted[*]} " == *" lint "* || " ${wanted[*]} " == *" unit "* ||
-  " ${wanted[*]} " == *" kit "* ]]; then
+  " ${wanted[*]} " == *" kit "* || " ${wanted[*]} " == *" hostile "* ]]; then
   configure >"$build/configure.log" 2>&1 || { cat "$build/configure.log" >&2; exit 3; }
 fi
 step lint lint
@@ -129,7 +137,7 @@ step unit unit
 step kit kit
 step references references
 step versions versions
-[[ -e grader/tests/hostile/run.sh ]] && step hostile bash grader/tests/hostile/run.sh
+step hostile hostile
 [[ -d stretch ]] && step stretch run_grader stretch --submission solutions
 
 printf '\n'
