@@ -6,7 +6,8 @@
 #
 #   run_all.sh [STEP...]     only these: format lint unit kit references versions hostile stretch
 #
-# ADVISORY names steps whose failure is told but does not count.
+# ADVISORY names steps whose failure is told but does not count; POINTS_EACH is what the references
+# must earn on average (3).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 
@@ -107,7 +108,7 @@ references() {
   [[ $tasks -gt 0 ]] && run_grader verify || return
   # "No verdict" (3) is an answer, too: on a busy machine the grader is asked again.
   for _ in 1 2 3; do
-    run_grader grade --submission solutions --fail-below $((3 * tasks))
+    run_grader grade --submission solutions --fail-below $((${POINTS_EACH:-3} * tasks))
     status=$?
     [[ $status -eq 3 ]] || break
   done

@@ -70,12 +70,13 @@ class ContextState : public std::enable_shared_from_this<ContextState> {
     std::optional<Timer::Id> timer;
     {
       const std::lock_guard lock(mutex_);
-      if (reason_) return;
-      reason_ = std::move(why);
+      if (!reason_) reason_ = std::move(why);
       timer = std::exchange(timer_, std::nullopt);
     }
     // An ended node needs no timer, however long somebody keeps a handle on it.
     if (timer) Timer::instance().cancel(*timer);
+    // Also when somebody else gave the reason: they may not have come this far, and whoever has
+    // called cancel() relies on done().
     stop_.request_stop();
   }
 
