@@ -83,12 +83,11 @@ TEST(MyTest, EveryWayOutGivesTheLockBack) {
       1, workbook::rounds(8), make_place,
       [](auto& place, std::size_t) {
         auto source = futures::with_cancel(kForever);
-        const auto cancelled = place->future.get(source.context(), place->key,
-                                                 [&](const Context&) -> Result<std::string> {
-                                                   source.cancel();
-                                                   return std::unexpected(
-                                                       Error{Errc::cancelled, "as told"});
-                                                 });
+        const auto cancelled = place->future.get(
+            source.context(), place->key, [&](const Context&) -> Result<std::string> {
+              source.cancel();
+              return std::unexpected(Error{Errc::cancelled, "as told"});
+            });
         EXPECT_FALSE(cancelled);
         EXPECT_TRUE(workbook::eventually([&] { return !place->lock(); })) << "cancelled";
         try {
@@ -141,12 +140,11 @@ TEST(MyTest, ValuesComeBackAsTheyWere) {
       [](auto& place, std::size_t) {
         for (const std::string& value : {""s, "a\0b"s, "error"s}) {
           const auto limit = patience();
-          const auto result =
-              place->future.get(limit.context(), place->key + value,
-                                [&](const Context&) -> Result<std::string> {
-                                  ++place->runs;
-                                  return value;
-                                });
+          const auto result = place->future.get(limit.context(), place->key + value,
+                                                [&](const Context&) -> Result<std::string> {
+                                                  ++place->runs;
+                                                  return value;
+                                                });
           EXPECT_TRUE(result == value);
         }
       },

@@ -42,8 +42,8 @@ TEST(MyTest, ManyCallersComputeOnce) {
   struct State {
     std::string key = fresh_key();
     std::atomic<int> runs{0};
-    DistributedFuture future{
-        server(), {.lock_ttl = 10min, .value_ttl = 10min, .poll_interval = 10min}};
+    DistributedFuture future{server(),
+                             {.lock_ttl = 10min, .value_ttl = 10min, .poll_interval = 10min}};
   };
   workbook::stress_on(
       2, workbook::rounds(10), [] { return std::make_unique<State>(); },
