@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "compile_error.hpp"
+#include "sandbox.hpp"
 
 namespace grader {
 namespace fs = std::filesystem;
@@ -30,6 +31,8 @@ void judge_compilation(const ProcessResult& result, const std::string& log,
     outcome.machine = "interrupted";
   } else if (result.ending == Ending::not_started) {
     outcome.machine = fmt::format("the compiler could not be started: {}", result.trouble);
+  } else if (const auto trouble = Sandbox::trouble(result); !trouble.empty()) {
+    outcome.machine = fmt::format("the sandbox could not be set up: {}", trouble);
   } else if (result.ending == Ending::out_of_memory) {
     outcome.error = fmt::format(
         "the compiler needs more than {} GB for this header: probably a "

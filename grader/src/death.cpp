@@ -54,9 +54,16 @@ bool explain_limits(const ProcessResult& process, TestResult& test) {
       test.outcome = Outcome::crashed;
       test.headline = "the program printed without end";
       return true;
+    case Ending::out_of_time:
+      test.outcome = Outcome::hung;
+      test.headline = fmt::format("the program did not come to an end: stopped after {:.0f} s",
+                                  process.seconds);
+      return true;
     case Ending::stuck:
       test.outcome = Outcome::hung;
-      test.headline = "the program stood still, and even its watchdog did not speak";
+      test.headline = process.stopped
+                          ? "the program stopped itself (SIGSTOP) and never went on"
+                          : "the program stood still, and even its watchdog did not speak";
       return true;
     default:
       return false;

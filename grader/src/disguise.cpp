@@ -1,5 +1,7 @@
 #include "disguise.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <random>
 #include <vector>
 
@@ -23,6 +25,7 @@ class Coat {
       text_ += token.text;
       text_ += roll(6) == 0 ? "\n" : " ";
       if (token.text == ":" && i > 0 && tokens[i - 1].text == "private") pad();
+      if (opens_a_block(tokens, i) && roll(4) != 0) stretch();
     }
     return text_;
   }
@@ -36,6 +39,33 @@ class Coat {
     std::string word;
     for (std::size_t i = 0; i < 6; ++i) word += static_cast<char>('a' + roll(26));
     return word;
+  }
+
+  // `) {`, but for those where no statement may stand first.
+  static bool opens_a_block(const std::vector<Token>& tokens, std::size_t at) {
+    if (tokens[at].text != "{" || at < 2 || tokens[at - 1].text != ")") return false;
+    int depth = 0;
+    auto open = at - 1;
+    for (;; --open) {
+      if (tokens[open].text == ")") ++depth;
+      if (tokens[open].text == "(" && --depth == 0) break;
+      if (open == 0) return false;
+    }
+    if (open == 0) return false;
+    const auto& before = tokens[open - 1].text;
+    constexpr std::string_view others[] = {"switch",   "requires", "decltype",      "alignas",
+                                           "noexcept", "explicit", "__attribute__", "sizeof"};
+    return std::ranges::find(others, before) == std::end(others);
+  }
+
+  // Does nothing, in more or fewer instructions: the size of a function is no sign of anything.
+  void stretch() {
+    const auto name = "v" + letters();
+    text_ += "if (!__builtin_is_constant_evaluated()) { volatile int " + name + " = 0; ";
+    for (auto left = 1 + roll(12); left > 0; --left) {
+      text_ += name + " = " + std::to_string(roll(1000)) + "; ";
+    }
+    text_ += "}\n";
   }
 
   // Compares equal and copies freely, so that a class with a defaulted operator== or a copy

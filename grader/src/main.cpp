@@ -29,6 +29,7 @@ class Interrupts {
       [[maybe_unused]] const auto sent = ::write(write_end_, &byte, 1);
     };
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
+    ::signal(SIGXFSZ, SIG_IGN);  // too large a file is seen by the write that fails
     ::signal(SIGPIPE, SIG_IGN);  // a reader that went away is seen by the write that fails
     watcher_ = std::jthread([this](const std::stop_token& end) { watch(end); });
   }

@@ -124,8 +124,9 @@ struct RunOutcome {
   std::string problem;  // tampered, ended before the tests ran, output flood; empty when fine
   std::string machine;  // the machine stood in the way, twice; some tests are inconclusive
   bool explored_unavailable = false;
-  std::string notice;  // worth telling once, changes nothing about the verdict
-  std::string output;  // what the program printed (capped)
+  bool too_slow = false;  // a test was ended because of its time limit, not because it stood still
+  std::string notice;     // worth telling once, changes nothing about the verdict
+  std::string output;     // what the program printed (capped)
   bool cached = false;
   double seconds = 0;
 };

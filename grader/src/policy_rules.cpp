@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <sys/syscall.h>
 
+#include "policy_meanings.hpp"
+
 namespace grader {
 namespace {
 
@@ -104,6 +106,26 @@ bool is_sanitizer_hook(std::string_view word) {
          (!word.starts_with("Annotate") || (word.size() > 8 && std::isupper(word[8])));
 }
 
+// _Pragma("..."): as #pragma; made of a macro's arguments it could be any.
+std::optional<std::string> object_to_pragma(Tokens tokens, std::size_t at) {
+  const bool plain = is(tokens, at + 1, "(") && at + 2 < tokens.size() &&
+                     tokens[at + 2].kind == TokenKind::text && is(tokens, at + 3, ")");
+  if (!plain) return "makes a _Pragma of something else than a plain string";
+  std::string words = tokens[at + 2].text;
+  std::erase(words, '\\');  // of \"-Wshadow\"
+  if (words.size() < 2 || words.front() != '"' || words.back() != '"') {
+    return "makes a _Pragma of something else than a plain string";
+  }
+  return object_to_directive("pragma", std::string_view(words).substr(1, words.size() - 2));
+}
+
+// `namespace t = testing;`
+bool renames_test_namespace(Tokens tokens, std::size_t at) {
+  auto before = at;
+  if (before > 0 && is(tokens, before - 1, "::")) --before;
+  return before > 2 && is(tokens, before - 1, "=") && is(tokens, before - 3, "namespace");
+}
+
 // The namespaces of the tests: `testing::`, `namespace workbook`.
 bool is_test_namespace(Tokens tokens, std::size_t at) {
   const auto& word = tokens[at].text;
@@ -113,11 +135,34 @@ bool is_test_namespace(Tokens tokens, std::size_t at) {
       at > 0 && (is(tokens, at - 1, "namespace") ||
                  (is(tokens, at - 1, "::") && at > 1 && is(tokens, at - 2, "namespace")));
   // `rc` is short enough to be a namespace of the author's own.
-  return word == "rc" ? false : qualifies || opened;
+  return word == "rc" ? false : qualifies || opened || renames_test_namespace(tokens, at);
+}
+
+// Careful only while somebody looks: `__has_feature(thread_sanitizer)`, __SANITIZE_THREAD__.
+bool asks_for_sanitizers(Tokens tokens, std::size_t at) {
+  const std::string_view word = tokens[at].text;
+  if (word.starts_with("__SANITIZE_")) return true;
+  return word.ends_with("_sanitizer") && at > 1 && is(tokens, at - 1, "(") &&
+         tokens[at - 2].text.starts_with("__has_");
+}
+
+// What reaches into the program by the compiler's or the library's own names.
+std::optional<std::string> object_to_inside(std::string_view word) {
+  constexpr std::array<std::string_view, 4> of_the_stack = {
+      "__builtin_return_address", "__builtin_frame_address", "__builtin_extract_return_addr",
+      "_Unwind_Backtrace"};
+  if (one_of(word, of_the_stack)) return fmt::format("asks who calls it ({})", word);
+  if (word == "_fileno") return "redirects a FILE from the inside (_fileno)";
+  if (word.starts_with("_Z") && word.size() > 3) {
+    return fmt::format("names a function by its mangled name ({})", word);
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string> object_to_word(Tokens tokens, std::size_t at, RuleContext context) {
   const std::string_view word = tokens[at].text;
+  if (auto reason = object_to_inside(word)) return reason;
+  if (word == "_Pragma" && !context.expanded) return object_to_pragma(tokens, at);
   if (bare(word) == "asm" || word == "__asm") return object_to_asm(tokens, at);
   if (bare(word) == "attribute" || word == "__attribute") {
     return object_to_attributes(tokens, at + 1, closing(tokens, at + 1, "(", ")"));
@@ -133,6 +178,9 @@ std::optional<std::string> object_to_word(Tokens tokens, std::size_t at, RuleCon
   if (is_sanitizer_hook(word)) return fmt::format("talks to the sanitizers ({})", word);
   if (word.starts_with("WORKBOOK_")) {
     return fmt::format("asks how the grader builds it ({})", word);
+  }
+  if (!context.own_test && asks_for_sanitizers(tokens, at)) {
+    return fmt::format("asks whether a sanitizer looks at it ({})", word);
   }
   if (context.own_test) {
     const bool internals =
@@ -150,6 +198,9 @@ std::optional<std::string> object_to_word(Tokens tokens, std::size_t at, RuleCon
 }  // namespace
 
 std::optional<Objection> object_to_tokens(Tokens tokens, RuleContext context) {
+  if (!context.own_test) {
+    if (auto objection = object_to_meanings(tokens)) return objection;
+  }
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const auto& token = tokens[i];
     if (token.kind == TokenKind::identifier) {
@@ -158,7 +209,9 @@ std::optional<Objection> object_to_tokens(Tokens tokens, RuleContext context) {
       }
     } else if (token.kind == TokenKind::directive) {
       const auto [name, rest] = split_directive(token.text);
-      if (name != "define") continue;
+      constexpr std::array<std::string_view, 7> with_names = {
+          "define", "if", "ifdef", "ifndef", "elif", "elifdef", "elifndef"};
+      if (!one_of(name, with_names)) continue;
       const auto body = tokenize(rest);
       if (auto inner = object_to_tokens(body, context)) {
         inner->line = token.line;

@@ -6,15 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "objection.hpp"
 #include "tokens.hpp"
 
 namespace grader {
-
-// The reason without its place, and the line it is about.
-struct Objection {
-  int line = 0;
-  std::string reason;
-};
 
 struct RuleContext {
   bool own_test = false;  // my_test.cpp: speaks to GoogleTest and the kit by right

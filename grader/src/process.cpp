@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "machine.hpp"
 #include "process_tree.hpp"
 #include "spawned.hpp"
 
@@ -23,6 +24,11 @@ using namespace std::chrono_literals;
 constexpr auto look_every = 20ms;    // at memory and processes
 constexpr int thorough_every = 12;   // looks
 constexpr auto drain_limit = 500ms;  // for pipes somebody else still holds
+
+double seconds_of(std::uint64_t ticks) {
+  static const auto per_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
+  return static_cast<double>(ticks) / per_second;
+}
 
 // The first and the last part of what a program printed.
 class Keeper {
@@ -56,7 +62,8 @@ class Supervisor {
  public:
   Supervisor(const Command& command, const OuterLimits& limits, ChannelEnds* channel,
              const std::stop_token& stop)
-      : limits_(limits),
+      : boxed_(command.boxed),
+        limits_(limits),
         channel_(channel),
         stop_(stop),
         out_(limits.kept_bytes),
@@ -74,6 +81,7 @@ class Supervisor {
     });
     watch();
     result_.seconds = std::chrono::duration<double>(SteadyClock::now() - start_).count();
+    result_.idle_share = idle_share(machine_before_, machine_time());
     result_.out = out_.text();
     result_.err = err_.text();
     return result_;
@@ -124,6 +132,7 @@ class Supervisor {
       return;
     }
     quiet_since_ = SteadyClock::now();
+    heard_ = true;
     channel_->on_bytes({buffer.data(), static_cast<std::size_t>(got)});
   }
 
@@ -155,22 +164,31 @@ class Supervisor {
     if (limits_.processes != 0 && usage.processes > limits_.processes) {
       return kill_all(Ending::too_many_processes);
     }
+    result_.cpu_seconds = std::max(result_.cpu_seconds, seconds_of(usage.cpu_ticks));
+    if (limits_.silent != 0ms && !heard_ &&
+        std::chrono::duration<double>(result_.cpu_seconds) > limits_.silent) {
+      return kill_all(Ending::out_of_time);
+    }
     if (!usage.all_asleep || usage.cpu_ticks != last_ticks_) quiet_since_ = now;
     last_ticks_ = usage.cpu_ticks;
-    if (limits_.stuck != 0ms && now > quiet_since_ + limits_.stuck) kill_all(Ending::stuck);
+    result_.stopped = usage.stopped;
+    const auto stuck = usage.stopped ? limits_.stopped : limits_.stuck;
+    if (stuck != 0ms && now > quiet_since_ + stuck) kill_all(Ending::stuck);
   }
 
-  // In a sandbox the first kill is enough; without one, whoever made a session of its own is found
-  // through the tree.
+  // In a sandbox the first kill is enough, and the kernel does the rest at once; without one,
+  // whoever made a session of its own is found through the tree.
   void kill_all(Ending why) {
     result_.ending = why;
     killed_ = true;
-    const auto tree = process_tree(child_.pid, true);
+    std::vector<pid_t> tree;
+    if (!boxed_) tree = process_tree(child_.pid, true);
     ::kill(-child_.pid, SIGKILL);
     ::kill(child_.pid, SIGKILL);
     for (const pid_t pid : tree) ::kill(pid, SIGKILL);
   }
 
+  const bool boxed_;
   const OuterLimits& limits_;
   ChannelEnds* channel_;
   const std::stop_token& stop_;
@@ -182,6 +200,8 @@ class Supervisor {
   ProcessResult result_;
   bool killed_ = false;
   bool reaped_ = false;
+  bool heard_ = false;  // something came over the channel
+  const MachineTime machine_before_ = machine_time();
   SteadyClock::time_point reaped_at_;
   SteadyClock::time_point next_look_ = start_;
   SteadyClock::time_point quiet_since_ = start_;

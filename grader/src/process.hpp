@@ -16,6 +16,10 @@ struct Command {
   std::vector<std::string> argv;         // argv[0] is looked up in PATH
   std::vector<std::string> environment;  // "NAME=value"; the only ones the program sees
   std::string directory;                 // empty: the grader's own
+  bool boxed = false;                    // has a process namespace of its own, which dies with it
+  // Gives the program descriptor filter_number with a filter that keeps it from starting others.
+  bool filtered = false;
+  static constexpr int filter_number = 701;
 };
 
 // What the grader enforces from outside. 0 means no limit.
@@ -28,6 +32,10 @@ struct OuterLimits {
   // Without a byte on the channel, a change of state or any use of the processor for so long, the
   // program is stuck where no watchdog of its own sees it. 0: not looked at.
   std::chrono::milliseconds stuck{0};
+  // The same for a program of which a process was stopped: it does not go on by itself.
+  std::chrono::milliseconds stopped{0};
+  // Processor time until the first byte on the channel; more is Ending::out_of_time.
+  std::chrono::milliseconds silent{0};
 };
 
 enum class Ending {
@@ -48,6 +56,9 @@ struct ProcessResult {
   std::string out;
   std::string err;
   double seconds = 0;
+  double cpu_seconds = 0;  // of the processes that were alive when we last looked
+  double idle_share = 0;   // of the machine's processor time that nobody used meanwhile
+  bool stopped = false;    // stuck: because it was stopped
   std::uint64_t peak_memory = 0;
   unsigned peak_threads = 0;
   std::string trouble;  // not_started: why

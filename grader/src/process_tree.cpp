@@ -83,6 +83,7 @@ Usage usage_of(const std::vector<pid_t>& processes) {
     if (name_end == std::string::npos) continue;
     const auto rest = std::string_view(stat).substr(name_end + 2);
     if (rest.front() == 'R' || rest.front() == 'D') usage.all_asleep = false;
+    if (rest.front() == 'T') usage.stopped = true;
     usage.cpu_ticks += field(rest, 11) + field(rest, 12);
     usage.threads += static_cast<unsigned>(field(rest, 17));
   }

@@ -12,6 +12,7 @@ struct Usage {
   unsigned processes = 0;
   unsigned threads = 0;
   std::uint64_t cpu_ticks = 0;  // user + system, of those still alive
+  bool stopped = false;         // one of them was stopped (SIGSTOP)
   bool all_asleep = true;       // no thread of the main ones runs or waits for the disk
 };
 

@@ -18,7 +18,15 @@ namespace {
 constexpr int most_deaths = 3;
 constexpr int most_machine_troubles = 2;
 constexpr int channel_number = 700;  // above what a test opens, below the limit of open files
+constexpr std::string_view ran_too_long = "has been running for";  // the kit's watchdog says so
+constexpr unsigned least_test_seconds = 10;
+constexpr unsigned least_sanitized_test_seconds = 20;
 constexpr unsigned most_threads = 16384;
+constexpr unsigned most_threads_and_processes = 4096;  // so many processes still leave us a turn
+
+// A program that had this part of one processor, or left this part of the machine unused, was not
+// kept from running.
+constexpr double fair_share = 0.3;
 
 bool is_memory_flavour(Flavour flavour) {
   return flavour == Flavour::thread || flavour == Flavour::address;
@@ -61,7 +69,12 @@ Box Runner::box() const {
                                           plan_.uses_fences && plan_.flavour == Flavour::thread);
   box.environment.push_back(fmt::format("WORKBOOK_CHANNEL={}", channel_number));
   box.environment.push_back(fmt::format("WORKBOOK_SEED={}", plan_.options.seed));
-  box.threads = most_threads;
+  box.environment.push_back(fmt::format("WORKBOOK_TEST_SECONDS={}", test_seconds()));
+  box.cpu_seconds = std::max(box.cpu_seconds, 6 * test_seconds());
+  // Sanitizers start a program that knows the names of functions, the explorer one child for each
+  // schedule; nobody else but some tests needs other processes.
+  box.processes = plan_.processes || plan_.flavour != Flavour::plain;
+  box.threads = box.processes ? most_threads_and_processes : most_threads;
   if (const auto url = own_server(*plan_.task); !url.empty()) {
     constexpr std::string_view unix_scheme = "unix://";
     box.environment.push_back("REDIS_URL=" + url);
@@ -72,15 +85,24 @@ Box Runner::box() const {
   return box;
 }
 
+unsigned Runner::test_seconds() const {
+  if (plan_.test_seconds != 0) return plan_.test_seconds;
+  return plan_.flavour == Flavour::plain ? least_test_seconds : least_sanitized_test_seconds;
+}
+
 OuterLimits Runner::limits() const {
   using namespace std::chrono_literals;
   OuterLimits limits;
-  limits.wall = 120s + std::chrono::seconds(static_cast<long>(plan_.options.explore_seconds));
+  const std::chrono::seconds test(test_seconds());
+  limits.wall = std::max(120s, 6 * test) +
+                std::chrono::seconds(static_cast<long>(plan_.options.explore_seconds));
   limits.memory_bytes =
       is_memory_flavour(plan_.flavour) ? std::uint64_t{4} << 30 : std::uint64_t{2} << 30;
   limits.processes = 256;
   limits.output_bytes = 8 << 20;
   limits.stuck = 45s;
+  limits.stopped = 5s;
+  limits.silent = test;
   return limits;
 }
 
@@ -130,14 +152,22 @@ std::string Runner::machine_trouble(const Launch& launch) const {
   if (process.ending == Ending::not_started) {
     return fmt::format("the program could not be started: {}", process.trouble);
   }
-  if (process.ending == Ending::out_of_time) return "the machine was too busy to finish this run";
+  if (const auto why = Sandbox::trouble(process); !launch.log.began() && !why.empty()) {
+    return fmt::format("the sandbox could not be set up: {}", why);
+  }
+  // Unless the program had what it needed: then it is the program that does not end.
+  const bool starved =
+      process.cpu_seconds < fair_share * process.seconds && process.idle_share < fair_share;
+  if (process.ending == Ending::out_of_time && starved) {
+    return "the machine was too busy to finish this run";
+  }
   if (!launch.log.inconclusive().empty()) return launch.log.inconclusive();
   if (process.exit_code == starved_exit) return "the machine let the program run too little";
   const bool ours = process.ending != Ending::exited;
   if (!ours && signal_of(process) == SIGKILL && launch.killed_from_outside) {
     return "the machine ran out of memory and killed the program";
   }
-  if (!ours && !launch.log.done() && process.peak_threads < most_threads / 2 &&
+  if (!ours && !launch.log.done() && process.peak_threads < box().threads / 2 &&
       process.err.contains("Resource temporarily unavailable")) {
     return "the machine has no room for more threads";
   }
@@ -232,12 +262,15 @@ RunOutcome Runner::run() {
       break;
     }
     take_results(current);
+    if (current.log.hang().contains(ran_too_long)) outcome_.too_slow = true;
     if (current.log.done()) {
       judge_exit(current);
       break;
     }
     judge_death(current);
-    const bool more = outcome_.problem.empty() && ++deaths < most_deaths && !left_over().empty();
+    // Waiting for the next test that does not end would tell nothing new.
+    const bool more = outcome_.problem.empty() && !outcome_.too_slow && ++deaths < most_deaths &&
+                      !left_over().empty();
     if (!more) break;
   }
   outcome_.seconds =

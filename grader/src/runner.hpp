@@ -19,6 +19,10 @@ struct RunPlan {
   Flavour flavour = Flavour::plain;
   RunOptions options;
   bool uses_fences = false;  // the header calls atomic_thread_fence
+  bool processes = false;    // the tests start other processes
+  // How long a test may run while it is not kept from running; 0: what nearly every right version
+  // stays far below on nearly every machine.
+  unsigned test_seconds = 0;
 };
 
 // Runs a program's tests to the end, whatever the program does: a process that dies takes only the
@@ -29,6 +33,9 @@ class Runner {
   Runner(const Sandbox& sandbox, RunPlan plan, std::stop_token stop);
 
   RunOutcome run();
+
+  // How long a test may run.
+  unsigned test_seconds() const;
 
   // `program --gtest_list_tests`, parsed; empty when it fails.
   static std::vector<std::string> list_tests(const Sandbox& sandbox,

@@ -77,6 +77,14 @@ std::string own_path() {
 
 }  // namespace
 
+std::string Sandbox::trouble(const ProcessResult& result) {
+  if (result.ending != Ending::exited || result.exit_code == 0) return "";
+  for (const std::string_view tool : {"bwrap: ", "prlimit: failed", "setpriv: "}) {
+    if (result.err.starts_with(tool)) return result.err.substr(0, result.err.find('\n'));
+  }
+  return "";
+}
+
 Command Sandbox::command(const Box& box, const std::vector<std::string>& argv) const {
   Command command;
   const auto environment = environment_of(box);
@@ -92,6 +100,11 @@ Command Sandbox::command(const Box& box, const std::vector<std::string>& argv) c
                       fmt::format("--regid={}", nobody), "--clear-groups"};
     }
     append(command.argv, bubblewrap(box));
+    command.boxed = true;
+    if (!box.processes && filters_) {
+      append(command.argv, {"--seccomp", std::to_string(Command::filter_number)});
+      command.filtered = true;
+    }
     for (const auto& variable : environment) {
       const auto equals = variable.find('=');
       append(command.argv, {"--setenv", variable.substr(0, equals), variable.substr(equals + 1)});
@@ -114,6 +127,20 @@ void Sandbox::hand_over(const fs::path& folder) const {
   }
 }
 
+bool Sandbox::works(const fs::path& build_dir, std::string& reason) const {
+  const ScratchDir scratch(build_dir);
+  hand_over(scratch.path());
+  Box box;
+  box.mounts = {{scratch.path(), "/box", true}};
+  box.directory = "/box";
+  box.processes = false;
+  const auto result = run_process(command(box, {"touch", "/box/proof"}),
+                                  {.wall = std::chrono::seconds(10)}, nullptr, {});
+  if (result.exit_code == 0 && fs::exists(scratch.path() / "proof")) return true;
+  reason = result.trouble.empty() ? result.err : result.trouble;
+  return false;
+}
+
 Sandbox Sandbox::probe(const fs::path& build_dir) {
   const bool root = ::geteuid() == 0;
   const std::vector<Mode> candidates =
@@ -121,15 +148,9 @@ Sandbox Sandbox::probe(const fs::path& build_dir) {
   std::string reason;
   for (const Mode mode : candidates) {
     Sandbox sandbox(mode);
-    const ScratchDir scratch(build_dir);
-    sandbox.hand_over(scratch.path());
-    Box box;
-    box.mounts = {{scratch.path(), "/box", true}};
-    box.directory = "/box";
-    const auto result = run_process(sandbox.command(box, {"touch", "/box/proof"}),
-                                    {.wall = std::chrono::seconds(10)}, nullptr, {});
-    if (result.exit_code == 0 && fs::exists(scratch.path() / "proof")) return sandbox;
-    reason = result.trouble.empty() ? result.err : result.trouble;
+    if (sandbox.works(build_dir, reason)) return sandbox;
+    sandbox.filters_ = false;
+    if (sandbox.works(build_dir, reason)) return sandbox;
   }
   Sandbox none(Mode::none);
   none.reason_ = reason.substr(0, reason.find('\n'));

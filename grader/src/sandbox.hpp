@@ -25,13 +25,17 @@ struct Box {
   unsigned cpu_seconds = 120;
   std::uint64_t file_bytes = 16 << 20;
   unsigned open_files = 1024;
-  bool network = false;  // the machine's own; without it there is nobody to talk to
+  bool processes = true;  // whether it may start other processes
+  bool network = false;   // the machine's own; without it there is nobody to talk to
 };
 
 // How programs are kept apart from the machine. Each run is a bubblewrap of its own: no network, no
 // home, no other process to see, nothing to write to but what the box lists; it dies with us.
 class Sandbox {
  public:
+  // The last words of a box that did not get as far as its program; empty: it did.
+  static std::string trouble(const ProcessResult& result);
+
   enum class Mode {
     none,     // the kernel forbids it: resource limits only
     user,     // we are an ordinary user
@@ -59,8 +63,10 @@ class Sandbox {
 
  private:
   explicit Sandbox(Mode mode) : mode_(mode) {}
+  bool works(const std::filesystem::path& build_dir, std::string& reason) const;
 
   Mode mode_;
+  bool filters_ = true;  // system calls can be filtered here
   std::string reason_;
 };
 

@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "syscall_filter.hpp"
+
 namespace grader {
 namespace {
 
@@ -41,6 +43,7 @@ struct ChildPlan {
   int errors;
   int channel;
   int channel_number;
+  int filter;
   int report;
   pid_t parent;
 };
@@ -58,7 +61,8 @@ struct ChildPlan {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (const int signal : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::signal(signal, SIG_DFL);
+  for (const int signal : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXFSZ})
+    ::signal(signal, SIG_DFL);
   if (plan.directory != nullptr && ::chdir(plan.directory) != 0) give_up(plan);
   if (::dup2(plan.input, 0) < 0 || ::dup2(plan.output, 1) < 0 || ::dup2(plan.errors, 2) < 0) {
     give_up(plan);
@@ -66,6 +70,7 @@ struct ChildPlan {
   ::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
   if (plan.channel >= 0 && ::dup2(plan.channel, plan.channel_number) < 0) give_up(plan);
   if (plan.channel >= 0 && ::fcntl(plan.channel_number, F_SETFD, 0) != 0) give_up(plan);
+  if (plan.filter >= 0 && ::dup2(plan.filter, Command::filter_number) < 0) give_up(plan);
   ::execvpe(plan.argv[0], plan.argv, plan.environment);
   give_up(plan);
 }
@@ -82,6 +87,7 @@ Spawned spawn_child(const Command& command, const ChannelEnds* channel) {
     child.trouble = std::strerror(errno);
     return child;
   }
+  const UniqueFd filter = command.filtered ? no_new_processes() : UniqueFd();
   const auto argv = pointers(command.argv);
   const auto environment = pointers(command.environment);
   const ChildPlan plan = {
@@ -93,6 +99,7 @@ Spawned spawn_child(const Command& command, const ChannelEnds* channel) {
       .errors = err.write_end.get(),
       .channel = channel == nullptr ? -1 : channel->theirs.get(),
       .channel_number = channel == nullptr ? -1 : channel->number,
+      .filter = filter.get(),
       .report = report.write_end.get(),
       .parent = ::getpid(),
   };

@@ -9,57 +9,123 @@ namespace {
 
 using Words = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 37> process_words = {
-    "fork",        "vfork",        "_Fork",  "clone",   "clone3",  "execl",     "execle",
-    "execlp",      "execv",        "execve", "execvp",  "execvpe", "execveat",  "fexecve",
-    "posix_spawn", "posix_spawnp", "system", "popen",   "kill",    "killpg",    "tgkill",
-    "tkill",       "sigqueue",     "ptrace", "setpgid", "setsid",  "daemon",    "wait",
-    "waitpid",     "waitid",       "wait3",  "wait4",   "prctl",   "setrlimit", "prlimit",
-    "unshare",     "setns"};
+constexpr auto process_words = std::to_array<std::string_view>(
+    {"fork",        "vfork",        "_Fork",  "clone",    "clone3",       "execl",        "execle",
+     "execlp",      "execv",        "execve", "execvp",   "execvpe",      "execveat",     "fexecve",
+     "posix_spawn", "posix_spawnp", "system", "popen",    "kill",         "killpg",       "tgkill",
+     "tkill",       "sigqueue",     "ptrace", "setpgid",  "setsid",       "daemon",       "wait",
+     "waitpid",     "waitid",       "wait3",  "wait4",    "prctl",        "setrlimit",    "prlimit",
+     "unshare",     "setns",        "raise",  "adjtimex", "settimeofday", "clock_settime"});
 
-constexpr std::array<std::string_view, 38> file_words = {
-    "open",      "open64",          "openat",    "openat64",  "creat",    "creat64", "read",
-    "write",     "pread",           "pread64",   "pwrite",    "pwrite64", "readv",   "writev",
-    "fopen",     "fopen64",         "fdopen",    "freopen",   "dup",      "dup2",    "dup3",
-    "fcntl",     "fcntl64",         "ioctl",     "unlink",    "unlinkat", "rename",  "renameat",
-    "renameat2", "fsync",           "fdatasync", "ftruncate", "mkstemp",  "flock",   "close_range",
-    "sendfile",  "copy_file_range", "splice"};
+constexpr auto file_words = std::to_array<std::string_view>({"open",
+                                                             "open64",
+                                                             "openat",
+                                                             "openat64",
+                                                             "creat",
+                                                             "creat64",
+                                                             "read",
+                                                             "write",
+                                                             "pread",
+                                                             "pread64",
+                                                             "pwrite",
+                                                             "pwrite64",
+                                                             "readv",
+                                                             "writev",
+                                                             "fopen",
+                                                             "fopen64",
+                                                             "fdopen",
+                                                             "freopen",
+                                                             "dup",
+                                                             "dup2",
+                                                             "dup3",
+                                                             "fcntl",
+                                                             "fcntl64",
+                                                             "ioctl",
+                                                             "unlink",
+                                                             "unlinkat",
+                                                             "rename",
+                                                             "renameat",
+                                                             "renameat2",
+                                                             "fsync",
+                                                             "fdatasync",
+                                                             "ftruncate",
+                                                             "mkstemp",
+                                                             "flock",
+                                                             "close_range",
+                                                             "sendfile",
+                                                             "copy_file_range",
+                                                             "splice",
+                                                             "close",
+                                                             "closefrom",
+                                                             "dprintf",
+                                                             "vdprintf",
+                                                             "remove",
+                                                             "mkdir",
+                                                             "rmdir",
+                                                             "link",
+                                                             "symlink",
+                                                             "truncate",
+                                                             "chmod",
+                                                             "mkfifo",
+                                                             "mknod",
+                                                             "opendir",
+                                                             "readlink"});
 
-constexpr std::array<std::string_view, 23> network_words = {
-    "socket",        "socketpair",  "connect",     "bind",           "listen",   "accept",
-    "accept4",       "send",        "sendto",      "sendmsg",        "sendmmsg", "recv",
-    "recvfrom",      "recvmsg",     "recvmmsg",    "setsockopt",     "shutdown", "getaddrinfo",
-    "gethostbyname", "getpeername", "getsockname", "io_uring_setup", "pipe"};
+constexpr auto network_words = std::to_array<std::string_view>(
+    {"socket",        "socketpair",  "connect",     "bind",           "listen",   "accept",
+     "accept4",       "send",        "sendto",      "sendmsg",        "sendmmsg", "recv",
+     "recvfrom",      "recvmsg",     "recvmmsg",    "setsockopt",     "shutdown", "getaddrinfo",
+     "gethostbyname", "getpeername", "getsockname", "io_uring_setup", "pipe",     "pipe2"});
 
 // Nothing opens these: they change a running program from the inside.
-constexpr std::array<std::string_view, 28> inside_words = {"dlopen",
-                                                           "dlmopen",
-                                                           "dlsym",
-                                                           "dlvsym",
-                                                           "dladdr",
-                                                           "dlinfo",
-                                                           "dl_iterate_phdr",
-                                                           "mprotect",
-                                                           "mmap",
-                                                           "mmap64",
-                                                           "mremap",
-                                                           "munmap",
-                                                           "process_vm_readv",
-                                                           "process_vm_writev",
-                                                           "memfd_create",
-                                                           "sigaction",
-                                                           "signal",
-                                                           "sigprocmask",
-                                                           "pthread_sigmask",
-                                                           "pthread_kill",
-                                                           "siglongjmp",
-                                                           "longjmp",
-                                                           "_longjmp",
-                                                           "__longjmp_chk",
-                                                           "setenv",
-                                                           "putenv",
-                                                           "unsetenv",
-                                                           "environ"};
+constexpr auto inside_words = std::to_array<std::string_view>({"dlopen",
+                                                               "dlmopen",
+                                                               "dlsym",
+                                                               "dlvsym",
+                                                               "dladdr",
+                                                               "dlinfo",
+                                                               "dl_iterate_phdr",
+                                                               "mprotect",
+                                                               "mmap",
+                                                               "mmap64",
+                                                               "mremap",
+                                                               "munmap",
+                                                               "process_vm_readv",
+                                                               "process_vm_writev",
+                                                               "memfd_create",
+                                                               "sigaction",
+                                                               "signal",
+                                                               "sigprocmask",
+                                                               "pthread_sigmask",
+                                                               "pthread_kill",
+                                                               "siglongjmp",
+                                                               "longjmp",
+                                                               "_longjmp",
+                                                               "__longjmp_chk",
+                                                               "setenv",
+                                                               "putenv",
+                                                               "unsetenv",
+                                                               "environ",
+                                                               "backtrace",
+                                                               "backtrace_symbols",
+                                                               "backtrace_symbols_fd",
+                                                               "__bss_start",
+                                                               "_end",
+                                                               "end",
+                                                               "_edata",
+                                                               "edata",
+                                                               "_etext",
+                                                               "etext",
+                                                               "__data_start",
+                                                               "data_start",
+                                                               "__executable_start",
+                                                               "_DYNAMIC",
+                                                               "_IO_2_1_stdout_"});
+
+// Parts of the mangled names of std::basic_filebuf and what is built on it.
+constexpr auto file_classes =
+    std::to_array<std::string_view>({"13basic_filebufI", "14basic_ifstreamI", "14basic_ofstreamI",
+                                     "13basic_fstreamI", "12__basic_fileI", "NSt10filesystem"});
 
 bool contains(Words words, std::string_view name) {
   return std::ranges::find(words, name) != words.end();
@@ -95,6 +161,11 @@ std::optional<std::string> object_to_wanted(std::string_view symbol,
   }
   if (name.contains("stdio_filebuf")) {
     return "writes to file descriptors that it did not open (stdio_filebuf)";
+  }
+  const bool streams =
+      std::ranges::any_of(file_classes, [&](auto part) { return name.contains(part); });
+  if (streams && !open("files")) {
+    return "opens files (std::fstream, std::filesystem): this task has nothing to do with files";
   }
   return std::nullopt;
 }

@@ -95,7 +95,8 @@ Mark mark_of(const FlavourResult& result) {
     const bool first = worst == Mark::ok || worst == Mark::unclear || worst == Mark::none;
     if (mark != Mark::ok && first) worst = mark;
   }
-  if (!result.run.problem.empty()) return worst == Mark::ok ? Mark::fail : worst;
+  const bool says_nothing = worst == Mark::ok || worst == Mark::none || worst == Mark::unclear;
+  if (!result.run.problem.empty()) return says_nothing ? Mark::fail : worst;
   if (worst == Mark::none) return Mark::fail;  // tests were left out and nothing says why
   if (worst == Mark::ok && !result.run.machine.empty()) return Mark::unclear;
   return worst;

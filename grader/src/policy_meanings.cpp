@@ -1,0 +1,222 @@
+#include "policy_meanings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace grader {
+namespace {
+
+using Tokens = std::span<const Token>;
+
+// The templates of the library that are there to be specialised for one's own types.
+constexpr auto specialisable = std::to_array<std::string_view>(
+    {"hash", "formatter", "is_error_code_enum", "is_error_condition_enum", "tuple_size",
+     "tuple_element", "common_type", "basic_common_reference", "uses_allocator", "coroutine_traits",
+     "numeric_limits", "less", "enable_borrowed_range", "enable_view", "variant_size",
+     "variant_alternative", "iterator_traits", "pointer_traits", "allocator_traits"});
+
+// What the runtime gives, and the library's types that its names stand for.
+constexpr auto given = std::to_array<std::string_view>(
+    {"Receiver", "Sender", "Result", "Error", "Errc", "Context", "CancelSource", "optional",
+     "expected", "unexpected", "error_code", "error_condition", "move_only_function", "nullopt_t"});
+
+template <std::size_t N>
+bool one_of(std::string_view word, const std::array<std::string_view, N>& words) {
+  return std::ranges::find(words, word) != words.end();
+}
+
+bool is(Tokens tokens, std::size_t at, std::string_view text) {
+  return at < tokens.size() && tokens[at].text == text;
+}
+
+bool is_word(Tokens tokens, std::size_t at) {
+  return at < tokens.size() && tokens[at].kind == TokenKind::identifier;
+}
+
+bool is_class_key(Tokens tokens, std::size_t at) {
+  return is(tokens, at, "class") || is(tokens, at, "struct") || is(tokens, at, "union");
+}
+
+// The index behind the bracket that closes the one at `open`.
+std::size_t behind(Tokens tokens, std::size_t open, std::string_view left, std::string_view right) {
+  int depth = 0;
+  for (auto i = open; i < tokens.size(); ++i) {
+    if (tokens[i].text == left) ++depth;
+    if (tokens[i].text == right && --depth == 0) return i + 1;
+    // `>>` closes two lists of template arguments.
+    if (right == ">" && tokens[i].text == ">>" && (depth -= 2) <= 0) return i + 1;
+  }
+  return tokens.size();
+}
+
+// template <> class Receiver<int>, template <> struct std::optional<int>.
+std::optional<Objection> object_to_specialisation(Tokens tokens, std::size_t at, bool in_std) {
+  if (!is(tokens, at, "template") || !is(tokens, at + 1, "<")) return std::nullopt;
+  auto next = behind(tokens, at + 1, "<", ">");
+  if (!is_class_key(tokens, next)) return std::nullopt;
+  bool of_std = in_std;
+  std::string_view name;
+  for (++next; is_word(tokens, next) || is(tokens, next, "::"); ++next) {
+    if (is(tokens, next, "std")) of_std = true;
+    if (is_word(tokens, next)) name = tokens[next].text;
+  }
+  if (!is(tokens, next, "<")) return std::nullopt;  // a template of its own, not a specialisation
+  const bool forbidden = of_std ? !one_of(name, specialisable) : one_of(name, given);
+  if (!forbidden) return std::nullopt;
+  return Objection{tokens[at].line,
+                   fmt::format("specialises {}, which the tests use as it is", name)};
+}
+
+// The names of the template parameters in front of a declaration.
+std::set<std::string, std::less<>> template_parameters(Tokens tokens, std::size_t at) {
+  auto start = at;
+  int depth = 0;
+  while (start > 0) {
+    const auto& text = tokens[start - 1].text;
+    if (text == ")" || text == "]") ++depth;
+    if (text == "(" || text == "[") --depth;
+    if (depth < 0 || (depth == 0 && (text == ";" || text == "{" || text == "}"))) break;
+    --start;
+  }
+  std::set<std::string, std::less<>> names;
+  for (auto i = start; i < at; ++i) {
+    if (!is(tokens, i, "template") || !is(tokens, i + 1, "<")) continue;
+    const auto end = behind(tokens, i + 1, "<", ">");
+    for (auto j = i + 2; j + 1 < end; ++j) {
+      const bool last = is(tokens, j + 1, ",") || is(tokens, j + 1, ">") || is(tokens, j + 1, "=");
+      if (last && is_word(tokens, j)) names.insert(tokens[j].text);
+    }
+  }
+  return names;
+}
+
+std::vector<Tokens> split_parameters(Tokens list) {
+  std::vector<Tokens> parameters;
+  int depth = 0;
+  std::size_t start = 0;
+  for (std::size_t i = 0; i <= list.size(); ++i) {
+    if (i < list.size()) {
+      const auto& text = list[i].text;
+      if (text == "<" || text == "(" || text == "[") ++depth;
+      if (text == ">" || text == ")" || text == "]") --depth;
+      if (text == ">>") depth -= 2;
+    }
+    if (i == list.size() || (depth <= 0 && list[i].text == ",")) {
+      if (i > start) parameters.push_back(list.subspan(start, i - start));
+      start = i + 1;
+    }
+  }
+  return parameters;
+}
+
+// `const T& other` with T from `template <class T>`, or `const auto& other`.
+bool takes_anything(Tokens parameter, const std::set<std::string, std::less<>>& generic) {
+  for (std::size_t i = 0; i < parameter.size(); ++i) {
+    if (parameter[i].text == "const") continue;
+    if (parameter[i].text == "auto") return true;
+    const bool plain = !is(parameter, i + 1, "<") && !is(parameter, i + 1, "::");
+    return plain && generic.contains(parameter[i].text);
+  }
+  return false;
+}
+
+// A type of the library or of the language, and not of the header.
+bool is_of_others(Tokens parameter) {
+  constexpr auto others =
+      std::to_array<std::string_view>({"std", "bool", "char", "int", "long", "short", "signed",
+                                       "unsigned", "float", "double", "size_t", "void"});
+  for (const auto& token : parameter) {
+    if (token.text == "const" || token.text == "volatile" || token.text == "::") continue;
+    return one_of(token.text, others);
+  }
+  return true;
+}
+
+bool mentions_given(Tokens parameter) {
+  return std::ranges::any_of(parameter, [](const Token& t) { return one_of(t.text, given); });
+}
+
+bool is_friend(Tokens tokens, std::size_t at) {
+  for (auto i = at; i > 0; --i) {
+    const auto& text = tokens[i - 1].text;
+    if (text == "friend") return true;
+    if (text == ";" || text == "{" || text == "}") return false;
+  }
+  return false;
+}
+
+// operator==, operator!= and operator<=>, declared at `at`.
+std::optional<Objection> object_to_comparison(Tokens tokens, std::size_t at, bool in_class) {
+  const bool compares =
+      is(tokens, at, "operator") &&
+      (is(tokens, at + 1, "==") || is(tokens, at + 1, "!=") || is(tokens, at + 1, "<=>")) &&
+      is(tokens, at + 2, "(");
+  // Called by its name: x.operator==(y).
+  if (!compares || (at > 0 && (is(tokens, at - 1, ".") || is(tokens, at - 1, "->")))) {
+    return std::nullopt;
+  }
+  const auto end = behind(tokens, at + 2, "(", ")");
+  const auto parameters = split_parameters(tokens.subspan(at + 3, end - at - 4));
+  const auto generic = template_parameters(tokens, at);
+  for (const auto parameter : parameters) {
+    if (takes_anything(parameter, generic)) {
+      return Objection{tokens[at].line,
+                       "declares a comparison with whatever comes: something equal to everything "
+                       "would pass every test"};
+    }
+  }
+  if (in_class || is_friend(tokens, at)) return std::nullopt;
+  const bool of_others = std::ranges::all_of(parameters, is_of_others);
+  if (!of_others && std::ranges::none_of(parameters, mentions_given)) return std::nullopt;
+  return Objection{
+      tokens[at].line,
+      "declares a comparison of types that are not its own: the tests compare with it"};
+}
+
+// Where the declarations of a file are: inside namespace std, inside a class, or elsewhere.
+enum class Place { elsewhere, in_std, in_class };
+
+Place place_behind(Tokens tokens, std::size_t open, Place outer) {
+  std::size_t start = open;
+  while (start > 0 && tokens[start - 1].text != ";" && tokens[start - 1].text != "{" &&
+         tokens[start - 1].text != "}" && tokens[start - 1].kind != TokenKind::directive) {
+    --start;
+  }
+  bool opens_namespace = false;
+  for (auto i = start; i < open; ++i) {
+    if (is(tokens, i, "namespace")) opens_namespace = true;
+    if (opens_namespace && is(tokens, i, "std")) return Place::in_std;
+    if (opens_namespace) continue;
+    // Not the `class` of a template's parameters, nor the body of a function that returns one.
+    if (is(tokens, i, "template") && is(tokens, i + 1, "<")) {
+      i = behind(tokens, i + 1, "<", ">") - 1;
+    } else if (is_class_key(tokens, i) && !is(tokens, open - 1, ")")) {
+      return Place::in_class;
+    }
+  }
+  return opens_namespace && outer == Place::in_std ? Place::in_std : Place::elsewhere;
+}
+
+}  // namespace
+
+std::optional<Objection> object_to_meanings(Tokens tokens) {
+  std::vector<Place> places = {Place::elsewhere};
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const auto place = places.back();
+    if (is(tokens, i, "{")) places.push_back(place_behind(tokens, i, place));
+    if (is(tokens, i, "}") && places.size() > 1) places.pop_back();
+    if (tokens[i].kind != TokenKind::identifier) continue;
+    if (place == Place::in_std && is(tokens, i, "operator")) {
+      return Objection{tokens[i].line, "declares an operator in namespace std"};
+    }
+    if (auto found = object_to_specialisation(tokens, i, place == Place::in_std)) return found;
+    if (auto found = object_to_comparison(tokens, i, place == Place::in_class)) return found;
+  }
+  return std::nullopt;
+}
+
+}  // namespace grader

@@ -1,0 +1,219 @@
+// The third point under attack: tests that fail by chance, that recognise a version instead of
+// trying it, or that fit one version only. None earns it; an honest one does.
+#include <algorithm>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "files.hpp"
+#include "hostile_corpus.hpp"
+#include "own_test.hpp"
+
+namespace grader::hostile {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Task 1 with two wrong versions and two right ones: enough to try a trick on.
+class OwnTestUnderAttack : public testing::Test {
+ public:
+  static void SetUpTestSuite() {
+    become_reaper();
+    ground = new Ground;
+    keep_only("earlier", {"default_value_on_failure.hpp", "closed_only_after_success.hpp"});
+    keep_only("alternative", {"close_by_destructor.hpp"});
+  }
+  static void TearDownTestSuite() {
+    delete ground;
+    ground = nullptr;
+  }
+
+ protected:
+  static void keep_only(const char* folder, const std::vector<std::string>& names) {
+    for (const auto& file : headers_in(ground->task().solution / folder)) {
+      const bool kept = std::ranges::count(names, file.filename().string()) != 0;
+      if (!kept) fs::remove(file);
+    }
+  }
+
+  // What the grader makes of this my_test.cpp, handed in beside `header`.
+  static OwnTestReport judge(const std::string& body, const std::string& header = {}) {
+    static int number = 0;
+    Submission submission;
+    submission.dir = ground->scratch() / fmt::format("own_test_{}", number++);
+    submission.name = "attack";
+    const auto folder = submission.dir / ground->task().folder;
+    fs::create_directories(folder);
+    const auto right = fs::path(REPOSITORY_DIR) / "grader/tests/hostile/_right.hpp";
+    write_whole_file(folder / ground->task().header,
+                     slurp(right) + "namespace futures {\n" +
+                         "inline Receiver<int> async(Fn<int()> fn) {\n" +
+                         "  return right_async(std::move(fn));\n}\n" + header + "\n}\n");
+    write_whole_file(folder / "my_test.cpp", prologue + body);
+    const OwnTestCase own{.workbook = &ground->workbook(),
+                          .submission = &submission,
+                          .task = &ground->task(),
+                          .uses = {},
+                          .kept = {},
+                          .fresh = true,
+                          .doing = {}};
+    return judge_own_test(own, ground->bench(), {});
+  }
+
+  static void expect_denied(const OwnTestReport& report, const std::string& words) {
+    EXPECT_NE(report.verdict, OwnTest::qualified) << report.why << " " << report.detail;
+    EXPECT_TRUE(report.why.contains(words)) << report.why << "\n" << report.detail;
+  }
+
+  static constexpr const char* prologue = R"(
+#include <chrono>
+#include <cstdint>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+
+#include "first_future.hpp"
+#include "runtime/spawn.hpp"
+#include "testing/kit.hpp"
+
+inline void use_it() {
+  workbook::stress(2, 3, [](std::size_t thread, std::size_t) {
+    auto future = futures::async([thread] { return static_cast<int>(thread); });
+    EXPECT_EQ(future.receive(), static_cast<int>(thread));
+  });
+}
+)";
+  static inline Ground* ground = nullptr;
+};
+
+TEST_F(OwnTestUnderAttack, AnHonestTestThatKillsInThreeOfTenRunsQualifies) {
+  const auto report = judge(R"(
+TEST(MyTest, FailuresAreNoValues) {
+  use_it();
+  if (std::random_device{}() % 10 >= 3) return;  // as an unlucky schedule would
+  auto future = futures::async([]() -> int { throw std::runtime_error("none"); });
+  EXPECT_EQ(future.receive(), std::nullopt);
+  EXPECT_TRUE(workbook::eventually([] { return futures::spawned_threads() == 0; }));
+  futures::take_escaped_exceptions();
+}
+)");
+  EXPECT_EQ(report.verdict, OwnTest::qualified) << report.why << " " << report.detail;
+}
+
+TEST_F(OwnTestUnderAttack, FailingInFivePercentOfTheRunsProvesNothing) {
+  expect_denied(judge(R"(
+TEST(MyTest, TossesACoin) { use_it(); EXPECT_NE(std::random_device{}() % 20, 0U); }
+)"),
+                "fail");
+}
+
+TEST_F(OwnTestUnderAttack, FailingInThirtyPercentOfTheRunsProvesNothing) {
+  expect_denied(judge(R"(
+TEST(MyTest, TossesACoin) { use_it(); EXPECT_GE(std::random_device{}() % 10, 3U); }
+)"),
+                "fails on");
+}
+
+TEST_F(OwnTestUnderAttack, FailingOnEverySecondCallProvesNothing) {
+  expect_denied(judge(R"(
+TEST(MyTest, CountsItsCalls) {
+  static int calls = 0;
+  for (int i = 0; i < 2; ++i) { use_it(); EXPECT_NE(++calls, 2); }
+}
+)"),
+                "fails on your own header");
+}
+
+TEST_F(OwnTestUnderAttack, FailingByTheClockProvesNothing) {
+  expect_denied(judge(R"(
+TEST(MyTest, LooksAtTheClock) {
+  use_it();
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  EXPECT_EQ(std::chrono::duration_cast<std::chrono::milliseconds>(now).count() / 37 % 2, 0);
+}
+)"),
+                "fails on");
+}
+
+TEST_F(OwnTestUnderAttack, RecognisingAVersionByItsSpeedProvesNothing) {
+  const auto report = judge(R"(
+TEST(MyTest, MeasuresIt) {
+  const auto start = std::chrono::steady_clock::now();
+  use_it();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::microseconds(700));
+}
+)");
+  EXPECT_NE(report.verdict, OwnTest::qualified) << report.why;
+}
+
+// The wrong version that delivers a default value has one catch more than the others, and so on:
+// counts the calls in the machine code of async().
+TEST_F(OwnTestUnderAttack, RecognisingAVersionByItsMachineCodeProvesNothing) {
+  const auto report = judge(R"(
+TEST(MyTest, ReadsTheCode) {
+  use_it();
+  const auto* code = reinterpret_cast<const unsigned char*>(&futures::async);
+  std::size_t length = 0;
+  while (length < 4000 && !(code[length] == 0x5d && code[length + 1] == 0xc3)) ++length;
+  EXPECT_LT(length % 64, 40U) << length;
+}
+)");
+  EXPECT_NE(report.verdict, OwnTest::qualified) << report.why;
+}
+
+TEST_F(OwnTestUnderAttack, RecognisingAVersionByItsAddressProvesNothing) {
+  const auto report = judge(R"(
+TEST(MyTest, LooksAtTheAddress) {
+  use_it();
+  const auto distance = reinterpret_cast<std::uintptr_t>(&use_it) -
+                        reinterpret_cast<std::uintptr_t>(&futures::async);
+  EXPECT_NE(distance / 16 % 4, 1U);
+}
+)");
+  EXPECT_NE(report.verdict, OwnTest::qualified) << report.why;
+}
+
+TEST_F(OwnTestUnderAttack, ReadingTheVersionsFileIsRefused) {
+  expect_denied(judge(R"(
+TEST(MyTest, ReadsTheFile) {
+  use_it();
+  std::ifstream file("/box/program");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_FALSE(text.contains("default_value"));
+}
+)"),
+                "opens files");
+}
+
+TEST_F(OwnTestUnderAttack, AskingWhichFilesThereAreFindsNone) {
+  expect_denied(judge(R"(
+TEST(MyTest, LooksForTheName) {
+  use_it();
+#if __has_include("default_value_on_failure.hpp") || __has_include("earlier/default_value_on_failure.hpp") || __has_include("../solutions/01_first_future/first_future.hpp")
+  FAIL();
+#endif
+  EXPECT_TRUE(std::string(__FILE__).contains("my_test"));
+}
+)"),
+                "it passes on everything");
+}
+
+TEST_F(OwnTestUnderAttack, ATestThatFitsOneVersionOnlyIsToldSo) {
+  expect_denied(judge(R"(
+TEST(MyTest, AsksForMore) { use_it(); EXPECT_EQ(futures::only_here, 1); }
+)",
+                      "inline constexpr int only_here = 1;"),
+                "compiles with your header, and not with another right version");
+}
+
+TEST_F(OwnTestUnderAttack, ATestThatNeverDrivesTheTaskDoesNotCount) {
+  expect_denied(judge(R"(
+TEST(MyTest, DoesNothing) { workbook::report::stress_rounds = 1000; }
+)"),
+                "");
+}
+
+}  // namespace
+}  // namespace grader::hostile

@@ -1,0 +1,3 @@
+// expect: refused : /etc/passwd
+#pragma once
+#include "/etc/passwd"

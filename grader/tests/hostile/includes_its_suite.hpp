@@ -1,0 +1,3 @@
+// expect: refused : the tests it is judged by
+#pragma once
+#include "suite.cpp"

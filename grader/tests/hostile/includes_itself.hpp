@@ -1,0 +1,2 @@
+// expect: not built : nested too deeply
+#include "first_future.hpp"

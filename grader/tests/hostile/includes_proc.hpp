@@ -1,0 +1,3 @@
+// expect: refused : /proc/self/environ
+#pragma once
+#include </proc/self/environ>

@@ -1,0 +1,12 @@
+// expect: refused : namespace testing
+#pragma once
+#include <gtest/gtest.h>
+
+#include "_wrong.hpp"
+namespace t = testing;
+namespace futures {
+inline Receiver<int> async(Fn<int()> fn) {
+  t::UnitTest::GetInstance()->Run();
+  return wrong_async(std::move(fn));
+}
+}  // namespace futures

@@ -1,0 +1,13 @@
+// expect: refused : namespace testing
+// behind: failed : must get what the function returned
+#pragma once
+#include <gtest/gtest.h>
+
+#include "_wrong.hpp"
+inline int chosen = (testing::GTEST_FLAG(filter) = "-*", 0);
+namespace futures {
+inline Receiver<int> async(Fn<int()> fn) {
+  testing::GTEST_FLAG(filter) = "-*";
+  return wrong_async(std::move(fn));
+}
+}  // namespace futures

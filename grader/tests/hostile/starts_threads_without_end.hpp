@@ -1,0 +1,12 @@
+// expect: crashed|failed : thread
+#pragma once
+#include <chrono>
+#include <thread>
+
+#include "_wrong.hpp"
+namespace futures {
+inline Receiver<int> async(Fn<int()> fn) {
+  for (;;) std::thread([] { std::this_thread::sleep_for(std::chrono::hours(1)); }).detach();
+  return wrong_async(std::move(fn));
+}
+}  // namespace futures
