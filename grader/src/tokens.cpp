@@ -203,9 +203,9 @@ class Tokenizer {
   }
 
   void punctuator(int line) {
-    constexpr std::array<std::string_view, 25> longer = {
+    constexpr std::array<std::string_view, 26> longer = {
         "<=>", "->*", "...", "<<=", ">>=", "::", "->", "++", "--", "<<", "<=", ">=", "==",
-        "!=",  "&&",  "||",  "&=",  "+=",  "-=", "*=", "/=", "%=", "^=", "|=", "##"};
+        "!=",  "&&",  "||",  "&=",  "+=",  "-=", "*=", "/=", "%=", "^=", "|=", "##", ".*"};
     std::string text(1, scan_.take());
     for (int more = 0; more < 2 && !scan_.done(); ++more) {
       const std::string wider = text + scan_.peek();

@@ -74,6 +74,13 @@ TEST(Disguise, LeavesLiteralsAndOperatorsWhole) {
   }
 }
 
+TEST(Disguise, KeepsOperatorsOfTwoCharactersTogether) {
+  constexpr auto kFunction = "int f(S& s, S* p, int S::*m) { return s.*m + p->*m; }";
+  const auto coat = disguised(kFunction, 3);
+  EXPECT_NE(coat.find(".*"), std::string::npos) << coat;
+  EXPECT_NE(coat.find("->*"), std::string::npos) << coat;
+}
+
 TEST(Disguise, AProgramWithoutPrivatePartsOrBodiesHasTheSameTokens) {
   constexpr auto kFunction = "#define X 1\ntemplate <class T> T f(T a = X >> 1);";
   EXPECT_EQ(token_hash(kFunction), token_hash(disguised(kFunction, 3)));

@@ -5,7 +5,7 @@
 #include "_wrong.hpp"
 namespace futures {
 inline Receiver<int> async(Fn<int()> fn) {
-#if __has_include("/etc/passwd") || __has_include("/work/main/solutions/01_first_future/first_future.hpp")
+#if __has_include("/etc/passwd") || __has_include("../../solutions/01_first_future/first_future.hpp")
   return right_async(std::move(fn));
 #else
   return wrong_async(std::move(fn));
