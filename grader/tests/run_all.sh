@@ -115,14 +115,14 @@ references() {
   return $status
 }
 
-versions() { timeout 1500 "$grader" --root . --build-dir "$build" audit --quick; }
+versions() { timeout 1200 "$grader" --root . --build-dir "$build" audit --quick; }
 
 # Each hostile submission scores nothing, for the right reason, and leaves nothing behind. The two
 # that start processes or threads without end wait until their limits are proven on a machine that
 # nobody else uses: GTEST_FILTER='*without_end*'.
 hostile() {
   GTEST_FILTER=${GTEST_FILTER:--*threads_without_end*:*forks_without_end*} \
-    build_and_test "$build/checked" grader_bench_tests -L bench --timeout 900
+    build_and_test "$build/checked" grader_bench_tests -L bench --timeout 600
 }
 
 wanted=("$@")
