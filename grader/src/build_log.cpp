@@ -55,6 +55,11 @@ void judge_compilation(const ProcessResult& result, const std::string& log,
     outcome.machine = "something killed the compiler (did the machine run out of memory?)";
   } else {
     outcome.error = first_error(log, folder);
+    if (outcome.error.contains("Segmentation fault") || ended_by(result, SIGSEGV)) {
+      outcome.error =
+          "the compiler crashed on this header: something in it is nested or repeated beyond "
+          "measure";
+    }
     if (outcome.error.empty()) {
       outcome.error =
           fmt::format("the compiler failed without a word (status {})", result.exit_code);

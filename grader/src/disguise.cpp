@@ -63,7 +63,7 @@ class Coat {
     const auto name = "v" + letters();
     text_ += "if (!__builtin_is_constant_evaluated()) { volatile int " + name + " = 0; ";
     for (auto left = 1 + roll(12); left > 0; --left) {
-      text_ += name + " = " + std::to_string(roll(1000)) + "; ";
+      text_ += roll(3) == 0 ? "[] {}(); " : name + " = " + std::to_string(roll(1000)) + "; ";
     }
     text_ += "}\n";
   }

@@ -112,6 +112,16 @@ TEST_P(Hostile, ScoresNothing) {
 INSTANTIATE_TEST_SUITE_P(Corpus, Hostile, testing::ValuesIn(all_jobs()),
                          [](const auto& info) { return spoken(info.param); });
 
+// Right versions with whatever looks suspicious and is not.
+TEST(OddCorpus, IsNotTakenForHostile) {
+  become_reaper();
+  Ground ground;
+  for (const auto& one : read_corpus(REPOSITORY_DIR "/grader/tests/odd")) {
+    const auto graded = ground.grade(one, false);
+    EXPECT_EQ(graded.verdict, "passed") << one.name << ": " << graded.reason;
+  }
+}
+
 TEST(HostileCorpus, IsLargeEnoughAndSaysWhatItTries) { EXPECT_GE(corpus().size(), 100U); }
 
 }  // namespace

@@ -19,9 +19,9 @@ header=$submission/01_first_future/first_future.hpp
 json=$scratch/results.json
 failures=0
 mounted=()
-# As a subreaper would: everything that a grader of ours starts has this in its environment or
-# its arguments.
-mark=$root
+# One of these is among the arguments of everything that a grader of ours starts. No other grader
+# may use the same build folder meanwhile.
+marks="$root|$build/programs/"
 
 end() {
   for place in "${mounted[@]}"; do umount "$place"; done
@@ -43,13 +43,13 @@ cp -r tasks/01_first_future "$submission"
 
 # A right version that nobody has graded before.
 new_version() { # new_version NUMBER
-  sed "s|^namespace futures {|&\ninline constexpr int revision = $1$RANDOM$RANDOM;|" \
+  sed "s|^namespace futures {|&\ninline constexpr long revision = 1$1$RANDOM$RANDOM;|" \
     solutions/01_first_future/alternative/close_by_destructor.hpp >"$header"
 }
 
 grade() { # grade [OPTION...]
   "$grader" --root "$root" --build-dir "$build" grade --task 1 --submission "$submission" \
-    --json "$json" "$@"
+    --json "${results:-$json}" "$@"
 }
 
 field() { # field NAME: of the results' first level, or of the one task
@@ -80,7 +80,7 @@ check_versions() { # check_versions WHEN
 check_processes() { # check_processes WHEN
   local left try
   for try in {1..100}; do
-    left=$(pgrep -f -- "$mark|$build/programs/" | grep -vx "$$")
+    left=$(pgrep -f -- "$marks" | grep -vx "$$")
     [[ -z $left ]] && return
     sleep 0.1
   done
@@ -125,9 +125,9 @@ killed() {
 two_at_once() {
   local first second
   new_version 2
-  grade --json "$scratch/first.json" >"$scratch/out1" 2>&1 &
+  results=$scratch/first.json grade >"$scratch/out1" 2>&1 &
   first=$!
-  grade --json "$scratch/second.json" >"$scratch/out2" 2>&1 &
+  results=$scratch/second.json grade >"$scratch/out2" 2>&1 &
   second=$!
   wait "$first" || fail "two at once: the first one ended with $?: $(tail -n 3 "$scratch/out1")"
   wait "$second" || fail "two at once: the second one ended with $?: $(tail -n 3 "$scratch/out2")"

@@ -1,6 +1,8 @@
 #include "similarity.hpp"
 
+#include <cstdint>
 #include <gtest/gtest.h>
+#include <set>
 
 #include "disguise.hpp"
 #include "tokens.hpp"
@@ -82,8 +84,24 @@ TEST(Disguise, KeepsOperatorsOfTwoCharactersTogether) {
 }
 
 TEST(Disguise, AProgramWithoutPrivatePartsOrBodiesHasTheSameTokens) {
-  constexpr auto kFunction = "#define X 1\ntemplate <class T> T f(T a = X >> 1);";
-  EXPECT_EQ(token_hash(kFunction), token_hash(disguised(kFunction, 3)));
+  constexpr auto kPlain = "#define X 1\ntemplate <class T> T f(T a);\nstruct A { int b{X >> 1}; };";
+  EXPECT_EQ(token_hash(kPlain), token_hash(disguised(kPlain, 3)));
+}
+
+TEST(Disguise, GivesFunctionsAnotherSize) {
+  constexpr auto kFunction = "int f(int a) { return a; }";
+  std::set<std::size_t> sizes;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) sizes.insert(disguised(kFunction, seed).size());
+  EXPECT_GT(sizes.size(), 5U);
+}
+
+TEST(Disguise, PutsNoStatementWhereNoneMayStand) {
+  for (const auto* source : {"switch (x) { case 1: break; }", "requires(T t) { t.f(); }",
+                             "struct alignas(64) { int a; };", "enum E : decltype(x) { one };"}) {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      EXPECT_FALSE(disguised(source, seed).contains("volatile")) << source;
+    }
+  }
 }
 
 }  // namespace

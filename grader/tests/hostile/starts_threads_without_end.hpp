@@ -1,4 +1,4 @@
-// expect: crashed|failed : thread
+// expect: crashed|failed : thread|Resource temporarily unavailable
 #pragma once
 #include <chrono>
 #include <thread>
