@@ -27,6 +27,7 @@ enum class Errc : std::uint8_t {
   not_found,          // there is no such thing
   corrupt,            // stored data is torn or was written by something else
   service_error,      // a service answered, and its answer is an error
+  lease_lost,         // what was leased is not ours any more; somebody else may have it by now
 };
 
 }  // namespace futures
@@ -65,6 +66,8 @@ class ErrcCategory final : public std::error_category {
         return "corrupt";
       case Errc::service_error:
         return "service error";
+      case Errc::lease_lost:
+        return "lease lost";
     }
     return "unknown error " + std::to_string(value);
   }
