@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <map>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <system_error>
@@ -105,6 +106,11 @@ std::optional<std::string> Child::line() {
     if (n <= 0) return std::nullopt;
     read_.append(buffer.data(), static_cast<std::size_t>(n));
   }
+}
+
+bool Child::ready() const {
+  pollfd polled{pipe_, POLLIN, 0};
+  return read_.find('\n') != std::string::npos || poll(&polled, 1, 0) > 0;
 }
 
 void Child::kill() {

@@ -50,6 +50,8 @@ class Child {
 
   // The next line that the role told; waits for it. nullopt: it has ended and everything was read.
   std::optional<std::string> line();
+  // Whether line() would return at once.
+  bool ready() const;
 
   void kill();    // SIGKILL; what it told before can still be read
   void freeze();  // SIGSTOP
