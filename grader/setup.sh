@@ -17,7 +17,7 @@ needed=(
 )
 redis_needs=("redis-server:redis-server" "/usr/include/hiredis/hiredis.h:libhiredis-dev")
 postgres_needs=(
-  "/usr/lib/postgresql/*/bin/initdb:postgresql" "/usr/include/pqxx/pqxx:libpqxx-dev"
+  "/usr/lib/postgresql/*/bin/initdb:postgresql" "/usr/include/postgresql/libpq-fe.h:libpq-dev"
 )
 # A task's task.toml says which services it needs.
 services=$(sed -n 's/^services *= *\[\(.*\)\].*/\1/p' tasks/*/task.toml)

@@ -58,7 +58,7 @@ std::vector<std::string> service_libraries(const Task& task) {
   std::vector<std::string> libraries;
   for (const auto& service : task.services) {
     if (service == "redis") libraries.emplace_back("-lhiredis");
-    if (service == "postgres") append(libraries, {"-lpqxx", "-lpq"});
+    if (service == "postgres") libraries.emplace_back("-lpq");
   }
   return libraries;
 }
