@@ -89,13 +89,13 @@ class PostgresServer {
 
   // Debian keeps the server's programs out of the path.
   static std::string program(const std::string& name) {
-    std::string newest = name;
+    std::string newest;
     std::error_code none;
     for (const auto& entry : std::filesystem::directory_iterator("/usr/lib/postgresql", none)) {
       const auto file = entry.path() / "bin" / name;
       if (std::filesystem::exists(file, none)) newest = std::max(newest, file.string());
     }
-    return newest;
+    return newest.empty() ? name : newest;
   }
 
   static pid_t start(std::vector<std::string> words) {
