@@ -1,0 +1,291 @@
+// Right: the rules are functions in the database, made together with the table; the client only
+// calls them.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+#include "runtime/postgres.hpp"
+
+namespace futures {
+
+struct Lease {
+  std::string id;
+  std::int64_t token = 0;
+};
+
+class LeaseStore {
+ public:
+  explicit LeaseStore(std::string connection,
+                      std::chrono::milliseconds poll_interval = std::chrono::seconds(1))
+      : where_(std::move(connection)), poll_interval_(poll_interval) {}
+  LeaseStore(const LeaseStore&) = delete;
+  LeaseStore& operator=(const LeaseStore&) = delete;
+
+  Result<void> create_schema(const Context& context) {
+    const auto table = done(ask(context, R"(
+      DO $$ BEGIN
+        CREATE TABLE IF NOT EXISTS leased_promise (
+          id bytea PRIMARY KEY,
+          number bigint GENERATED ALWAYS AS IDENTITY,
+          state text NOT NULL DEFAULT 'pending',
+          token bigint NOT NULL DEFAULT 0,
+          worker text,
+          leased_until timestamptz,
+          value bytea,
+          error_category text,
+          error_code integer,
+          settled_at timestamptz);
+        CREATE INDEX IF NOT EXISTS leased_promise_pending
+          ON leased_promise (number) WHERE state = 'pending';
+      EXCEPTION WHEN unique_violation OR duplicate_table THEN NULL;
+      END $$)"));
+    if (!table) return table;
+    return done(ask(context, R"(
+      DO $do$ BEGIN
+        PERFORM pg_advisory_xact_lock(hashtext('leased_promise'));
+        CREATE OR REPLACE FUNCTION leased_promise_claim(who text, ttl bigint)
+        RETURNS TABLE (of bytea, with_token bigint) LANGUAGE plpgsql AS $$
+        DECLARE found leased_promise;
+        BEGIN
+          SELECT * INTO found FROM leased_promise
+          WHERE state = 'pending' AND coalesce(leased_until <= clock_timestamp(), true)
+          ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED;
+          IF found.id IS NULL THEN RETURN; END IF;
+          RETURN QUERY UPDATE leased_promise AS p
+          SET token = p.token + 1, worker = who,
+              leased_until = clock_timestamp() + ttl * interval '1 millisecond'
+          WHERE p.number = found.number RETURNING p.id, p.token;
+        END $$;
+        CREATE OR REPLACE FUNCTION leased_promise_why_not(p leased_promise, my_token bigint)
+        RETURNS text LANGUAGE sql AS $$
+          SELECT CASE WHEN p.id IS NULL THEN 'not found'
+            WHEN p.token <> my_token THEN 'lost'
+            WHEN p.state <> 'pending' THEN 'settled'
+            WHEN p.leased_until > clock_timestamp() THEN 'good'
+            ELSE 'lost' END $$;
+        CREATE OR REPLACE FUNCTION leased_promise_heartbeat(
+          which bytea, my_token bigint, ttl bigint) RETURNS text LANGUAGE plpgsql AS $$
+        DECLARE p leased_promise;
+                answer text;
+        BEGIN
+          SELECT * INTO p FROM leased_promise WHERE id = which FOR UPDATE;
+          answer := leased_promise_why_not(p, my_token);
+          IF answer = 'good' THEN
+            UPDATE leased_promise
+            SET leased_until = clock_timestamp() + ttl * interval '1 millisecond'
+            WHERE id = which;
+          END IF;
+          RETURN answer;
+        END $$;
+        CREATE OR REPLACE FUNCTION leased_promise_settle(
+          which bytea, my_token bigint, new_state text, new_value bytea, category text,
+          code integer) RETURNS text LANGUAGE plpgsql AS $$
+        DECLARE p leased_promise;
+                answer text;
+        BEGIN
+          SELECT * INTO p FROM leased_promise WHERE id = which FOR UPDATE;
+          answer := leased_promise_why_not(p, my_token);
+          IF answer = 'settled' AND (p.state, p.value, p.error_category, p.error_code) =
+             (new_state, new_value, category, code) THEN RETURN 'good'; END IF;
+          IF answer = 'good' THEN
+            UPDATE leased_promise
+            SET state = new_state, value = new_value, error_category = category,
+                error_code = code, settled_at = clock_timestamp(), leased_until = NULL
+            WHERE id = which;
+            NOTIFY leased_promise;
+          END IF;
+          RETURN answer;
+        END $$;
+      END $do$)"));
+  }
+
+  Result<void> create(const Context& context, std::string_view id) {
+    if (auto fine = check(id); !fine) return fine;
+    return done(ask(context, "INSERT INTO leased_promise (id) VALUES ($1) ON CONFLICT DO NOTHING",
+                    {Bytes{id}}));
+  }
+
+  Result<std::optional<Lease>> claim(const Context& context, std::string_view worker,
+                                     std::chrono::milliseconds ttl) {
+    if (auto fine = check(ttl); !fine) return std::unexpected(fine.error());
+    const auto taken =
+        ask(context, "SELECT * FROM leased_promise_claim($1, $2)", {worker, ttl.count()});
+    if (!taken) return std::unexpected(taken.error());
+    if (taken->empty()) return std::nullopt;
+    return Lease{taken->bytes(0, 0), taken->number(0, 1)};
+  }
+
+  Result<void> heartbeat(const Context& context, const Lease& lease,
+                         std::chrono::milliseconds ttl) {
+    if (auto fine = check(ttl); !fine) return fine;
+    return answer(lease, ask(context, "SELECT leased_promise_heartbeat($1, $2, $3)",
+                             {Bytes{lease.id}, lease.token, ttl.count()}));
+  }
+
+  Result<void> settle(const Context& context, const Lease& lease,
+                      const Result<std::string>& outcome) {
+    const auto code = outcome ? std::error_code() : outcome.error().code;
+    if (!outcome && category_named(code.category().name()) == nullptr) {
+      return std::unexpected(Error{Errc::invalid_argument, "an error code of a foreign category"});
+    }
+    return answer(lease, ask(context, "SELECT leased_promise_settle($1, $2, $3, $4, $5, $6)",
+                             {Bytes{lease.id}, lease.token, outcome ? "resolved" : "rejected",
+                              Bytes{outcome ? *outcome : outcome.error().message},
+                              code.category().name(), std::int64_t{code.value()}}));
+  }
+
+  Result<std::string> await(const Context& context, std::string_view id) {
+    auto row = look(context, id);
+    if (row && !row->outcome) row = wait_for_outcome(context, id);
+    if (!row) return std::unexpected(row.error());
+    return *std::move(row->outcome);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Row {
+    std::optional<Result<std::string>> outcome;
+  };
+
+  static Result<void> answer(const Lease& lease, const Result<PostgresTable>& table) {
+    if (!table) return std::unexpected(table.error());
+    const auto words = table->text(0, 0);
+    if (words == "good") return {};
+    const auto code = words == "lost"      ? Errc::lease_lost
+                      : words == "settled" ? Errc::already_settled
+                                           : Errc::not_found;
+    return std::unexpected(Error{code, "'" + lease.id + "': " + words});
+  }
+
+  static Result<void> check(std::string_view id) {
+    if (!id.empty() && id.size() <= 1000) return {};
+    return std::unexpected(Error{Errc::invalid_argument, "an id has 1 to 1000 bytes"});
+  }
+  static Result<void> check(std::chrono::milliseconds ttl) {
+    if (ttl.count() > 0) return {};
+    return std::unexpected(Error{Errc::invalid_argument, "a lease has to last for a while"});
+  }
+  static Result<void> done(const Result<PostgresTable>& result) {
+    if (!result) return std::unexpected(result.error());
+    return {};
+  }
+
+  static const std::error_category* category_named(std::string_view name) {
+    for (const auto* category : {&make_error_code(Errc::closed).category(),
+                                 &std::generic_category(), &std::system_category()}) {
+      if (name == category->name()) return category;
+    }
+    return nullptr;
+  }
+
+  Result<Postgres> take(const Context& context) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        auto connection = std::move(idle_.back());
+        idle_.pop_back();
+        return connection;
+      }
+    }
+    return Postgres::connect(context, where_);
+  }
+  void give_back(Postgres connection) {
+    if (!connection.usable()) return;
+    const std::lock_guard lock(mutex_);
+    if (idle_.size() < most_idle) idle_.push_back(std::move(connection));
+  }
+
+  template <class T>
+  Result<T> persist(const Context& context, const std::function<Result<T>(Postgres&)>& attempt) {
+    while (true) {
+      auto connection = take(context);
+      auto result = connection ? attempt(*connection) : std::unexpected(connection.error());
+      if (connection) give_back(*std::move(connection));
+      if (result || result.error().code != Errc::unavailable) return result;
+      if (!context.sleep_for(std::chrono::milliseconds(20))) {
+        const auto end = *context.error();
+        return std::unexpected(Error{end.code, end.message + "; " + result.error().message});
+      }
+    }
+  }
+
+  Result<PostgresTable> ask(const Context& context, const std::string& statement,
+                            const std::vector<PostgresValue>& parameters = {}) {
+    return persist<PostgresTable>(context, [&](Postgres& connection) {
+      return connection.query(context, statement, parameters);
+    });
+  }
+
+  static constexpr const char* selection =
+      "SELECT state, token, value, error_category, error_code FROM leased_promise WHERE id = $1";
+
+  static Result<Row> read(std::string_view id, const PostgresTable& table) {
+    if (table.empty()) {
+      return std::unexpected(
+          Error{Errc::not_found, "there is no promise '" + std::string(id) + "'"});
+    }
+    Row row;
+    const auto state = table.text(0, 0);
+    if (state == "resolved") {
+      row.outcome = table.bytes(0, 2);
+    } else if (state == "rejected") {
+      const auto* category = category_named(table.text(0, 3));
+      if (category == nullptr) return std::unexpected(Error{Errc::corrupt, "a foreign error"});
+      const std::error_code code(static_cast<int>(table.number(0, 4)), *category);
+      row.outcome = std::unexpected(Error{code, table.bytes(0, 2)});
+    } else if (state != "pending") {
+      return std::unexpected(Error{Errc::corrupt, "a promise in state '" + state + "'"});
+    }
+    return row;
+  }
+
+  Result<Row> look(const Context& context, std::string_view id) {
+    const auto table = ask(context, selection, {Bytes{id}});
+    if (!table) return std::unexpected(table.error());
+    return read(id, *table);
+  }
+
+  Result<Row> wait_for_outcome(const Context& context, std::string_view id) {
+    const auto table = persist<PostgresTable>(context, [&](Postgres& connection) {
+      auto listening = connection.query(context, "LISTEN leased_promise");
+      if (!listening) return listening;
+      while (true) {
+        auto seen = connection.query(context, selection, {Bytes{id}});
+        if (!seen || seen->empty() || seen->text(0, 0) != "pending") {
+          if (auto quiet = connection.query(context, "UNLISTEN *"); !quiet) give_up(connection);
+          return seen;
+        }
+        if (auto heard = connection.notification(context, poll_interval_); !heard) {
+          give_up(connection);
+          return Result<PostgresTable>(std::unexpected(heard.error()));
+        }
+      }
+    });
+    if (!table) return std::unexpected(table.error());
+    return read(id, *table);
+  }
+  static void give_up(Postgres& connection) { const auto closed = std::move(connection); }
+
+  static constexpr std::size_t most_idle = 8;
+
+  const std::string where_;
+  const std::chrono::milliseconds poll_interval_;
+  std::mutex mutex_;
+  std::vector<Postgres> idle_;
+};
+
+}  // namespace futures
