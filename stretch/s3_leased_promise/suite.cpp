@@ -17,8 +17,8 @@ TEST(Basic, WhatAWorkerSettlesAnAwaiterGets) {
   const auto lease = must_claim(workers);
   EXPECT_EQ(lease.id, "report");
   EXPECT_EQ(told(workers.settle(forever, lease, "42")), "success");
-  EXPECT_EQ(told(awaiters.await(forever, "report")), "the value \"42\"");
-  EXPECT_EQ(told(workers.await(forever, "report")), "the value \"42\"") << "asked once more";
+  EXPECT_EQ(told(got(awaiters, "report")), "the value \"42\"");
+  EXPECT_EQ(told(got(workers, "report")), "the value \"42\"") << "asked once more";
 }
 
 TEST(Basic, TheOldestPromiseIsClaimedFirst) {
@@ -79,7 +79,7 @@ TEST(Basic, CreatingAPromiseAgainChangesNothing) {
   EXPECT_EQ(told(store.create(forever, "one")), "success");
   EXPECT_EQ(world.state("one"), "resolved");
   EXPECT_EQ(told(store.create_schema(forever)), "success") << "the table is there already";
-  EXPECT_EQ(told(store.await(forever, "one")), "the value \"value\"");
+  EXPECT_EQ(told(got(store, "one")), "the value \"value\"");
 }
 
 TEST(Basic, APromiseNobodyCreatedIsNotFound) {
@@ -87,7 +87,7 @@ TEST(Basic, APromiseNobodyCreatedIsNotFound) {
   LeaseStore store(world.connection());
   set_up(store, {"another"});
   const Lease lease{"unknown", 1};
-  EXPECT_EQ(kind(store.await(forever, "unknown")), "not found");
+  EXPECT_EQ(kind(got(store, "unknown")), "not found");
   EXPECT_EQ(kind(store.heartbeat(forever, lease, never)), "not found");
   EXPECT_EQ(kind(store.settle(forever, lease, "value")), "not found");
 }
@@ -104,7 +104,7 @@ TEST(Basic, ASettledPromiseStaysAsItIs) {
   EXPECT_EQ(kind(store.settle(forever, one, std::unexpected(Error{Errc::closed, "first"}))),
             "already settled");
   EXPECT_EQ(kind(store.heartbeat(forever, one, never)), "already settled");
-  EXPECT_EQ(told(store.await(forever, "one")), "the value \"first\"");
+  EXPECT_EQ(told(got(store, "one")), "the value \"first\"");
 
   const auto two = must_claim(store);
   const Error error{Errc::closed, "no"};
@@ -132,7 +132,7 @@ TEST(Basic, IdsMayHoldAnyByteAndAreNotMistakenForOneAnother) {
     EXPECT_EQ(told(store.heartbeat(forever, lease, never)), "success");
     EXPECT_EQ(told(store.settle(forever, lease, "of " + id)), "success");
   }
-  for (const auto& id : ids) EXPECT_EQ(store.await(forever, id), Outcome("of " + id));
+  for (const auto& id : ids) EXPECT_EQ(got(store, id), Outcome("of " + id));
   for (const auto& id : {""s, std::string(1001, 'x')}) {
     EXPECT_EQ(kind(store.create(forever, id)), "invalid argument") << id.size() << " bytes";
   }
@@ -158,7 +158,7 @@ TEST(Basic, ValuesMayHoldAnyByte) {
     const auto lease = must_claim(store);
     EXPECT_EQ(told(store.settle(forever, lease, values[i])), "success");
     EXPECT_EQ(told(store.settle(forever, lease, values[i])), "success") << "the same again";
-    const auto result = store.await(forever, id);
+    const auto result = got(store, id);
     EXPECT_TRUE(result == values[i]) << told(Outcome(values[i])) << " became " << told(result);
   }
 }

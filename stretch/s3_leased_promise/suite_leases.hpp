@@ -143,7 +143,7 @@ TEST(Basic, WhoeverLostTheLeaseCantSettle) {
   EXPECT_EQ(world.state("one"), "pending");
   EXPECT_EQ(told(another.settle(forever, next, "of the successor")), "success");
   EXPECT_EQ(kind(store.settle(forever, zombie, "of the zombie")), "lease lost");
-  EXPECT_EQ(told(store.await(forever, "one")), "the value \"of the successor\"");
+  EXPECT_EQ(told(got(store, "one")), "the value \"of the successor\"");
 }
 
 TEST(Basic, ALeaseThatRanOutIsLostAlsoWhenNobodyTookOver) {

@@ -7,15 +7,14 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <poll.h>
 #include <random>
 #include <set>
 #include <sstream>
 #include <string>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
+#include "suite_roles.hpp"
 #include "suite_support.hpp"
 
 namespace leased {
@@ -41,59 +40,6 @@ struct SiegeReport {
   std::vector<double> settle_ms;
   double seconds = 0;
 };
-
-// Claims, works, settles, until it is killed. Says what it has been told.
-WORKBOOK_ROLE(work) {
-  LeaseStore store(arguments[0]);
-  const auto& name = arguments[1];
-  const milliseconds ttl(std::stoi(arguments[2]));
-  const int most_work = std::stoi(arguments[3]);
-  std::mt19937_64 random(std::stoull(arguments[4]));
-  while (true) {
-    const auto claimed = store.claim(forever, name, ttl);
-    if (!claimed) {
-      workbook::tell("trouble claim: " + told(claimed));
-      return 1;
-    }
-    if (!*claimed) {
-      std::this_thread::sleep_for(5ms);
-      continue;
-    }
-    const auto& lease = **claimed;
-    const auto which = lease.id + " " + std::to_string(lease.token);
-    workbook::tell("claimed " + which);
-    const auto steps = 1 + random() % 4;
-    const bool honest = random() % 2 == 0;  // the others find out only when they settle
-    Result<void> alive;
-    for (std::size_t i = 0; i < steps && alive; ++i) {
-      std::this_thread::sleep_for(std::chrono::microseconds(random() % (most_work * 1000 / 4)));
-      if (honest) alive = store.heartbeat(forever, lease, ttl);
-    }
-    const auto start = std::chrono::steady_clock::now();
-    const auto value = which + " by " + name + " " + std::to_string(random());
-    const auto result = alive ? store.settle(forever, lease, value) : alive;
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-    if (result) {
-      workbook::tell("settled " + which + " " + std::to_string(took.count()) + " " + value);
-    } else {
-      const bool lost = result.error().code == Errc::lease_lost;
-      workbook::tell((lost ? "refused " : "trouble settle: ") + which + " " + told(result));
-    }
-  }
-}
-
-// Awaits all promises in an order of its own, and says what came.
-WORKBOOK_ROLE(await_all) {
-  LeaseStore store(arguments[0], 200ms);
-  std::vector<std::string> ids;
-  for (int i = 0; i < std::stoi(arguments[1]); ++i) ids.push_back("p" + std::to_string(i));
-  std::ranges::shuffle(ids, std::mt19937_64(std::stoull(arguments[2])));
-  for (const auto& id : ids) {
-    const auto result = store.await(forever, id);
-    workbook::tell(result ? "got " + id + " " + *result : "trouble await: " + told(result));
-  }
-  return 0;
-}
 
 // The besieger. For the thread that runs the test.
 class Siege {

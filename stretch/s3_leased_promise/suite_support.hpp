@@ -42,9 +42,7 @@ constexpr milliseconds never = 10min;
 // What a test must not have to wait for: patience, until it has been disappointed once. A suite
 // that has failed anyway shall not take long over it.
 inline std::atomic<bool> disappointed{false};
-inline std::chrono::steady_clock::duration patience() {
-  return disappointed.load() ? std::chrono::steady_clock::duration(3s) : workbook::patience;
-}
+inline std::chrono::steady_clock::duration patience() { return disappointed ? 3s : 15s; }
 template <class Pred>
 bool eventually(Pred pred) {
   const bool in_time = workbook::eventually(pred, patience());
@@ -138,9 +136,9 @@ class World {
                                  {name_ + "." + who})
                                 .rows());
   }
-  // Whether so many of them stand before a lock.
-  bool blocked(const std::string& who, int so_many = 1) {
-    return eventually([&] { return backends(who, "wait_event_type = 'Lock'") >= so_many; });
+  // Whether one of them comes to stand before a lock.
+  bool blocked(const std::string& who) {
+    return eventually([&] { return backends(who, "wait_event_type = 'Lock'") > 0; });
   }
   int terminate(const std::string& who) {
     return tell(
@@ -235,6 +233,14 @@ inline void set_up(LeaseStore& store, const std::vector<std::string>& ids) {
     const auto created = store.create(forever, id);
     if (!created) throw std::runtime_error("create: " + told(created));
   }
+}
+
+// What await() says of a promise that has been settled, or should have been.
+inline Outcome got(LeaseStore& store, std::string_view id) {
+  const auto limit = with_timeout(forever, patience());
+  auto outcome = store.await(limit.context(), id);
+  if (limit.context().done()) disappointed = true;
+  return outcome;
 }
 
 // A lease that the test needs to go on.
