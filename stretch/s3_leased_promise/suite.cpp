@@ -1,5 +1,7 @@
 // What a store of leased promises must do. Every test is a sentence; a failure says what was seen
 // and what to think about next.
+#include <future>
+
 #include "suite_await.hpp"
 #include "suite_faults.hpp"
 #include "suite_leases.hpp"
@@ -65,6 +67,11 @@ TEST(Basic, ARejectedPromiseGivesItsErrorToEverybody) {
     ASSERT_FALSE(result) << told(result);
     EXPECT_EQ(result.error(), error) << told(result);
   }
+  set_up(store, {"foreign"});
+  const Error foreign{make_error_code(std::future_errc::no_state),
+                      "who reads this knows no future"};
+  EXPECT_EQ(kind(store.settle(forever, must_claim(store), std::unexpected(foreign))),
+            "invalid argument");
 }
 
 TEST(Basic, CreatingAPromiseAgainChangesNothing) {

@@ -184,15 +184,22 @@ class LeaseStore {
 
   template <class T>
   Result<T> persist(const Context& context, const std::function<Result<T>(Postgres&)>& attempt) {
+    std::string trouble;  // the server's
     while (true) {
       auto connection = take(context);
       auto result = connection ? attempt(*connection) : std::unexpected(connection.error());
       if (connection) give_back(*std::move(connection));
-      if (result || result.error().code != Errc::unavailable) return result;
-      if (!context.sleep_for(std::chrono::milliseconds(20))) {
-        const auto end = *context.error();
-        return std::unexpected(Error{end.code, end.message + "; " + result.error().message});
+      if (result) return result;
+      auto error = std::move(result).error();
+      if (error.code == Errc::unavailable) {
+        trouble = "; " + error.message;
+        if (context.sleep_for(std::chrono::milliseconds(20))) continue;
+        error = *context.error();
+      } else if (error != context.error()) {
+        return std::unexpected(std::move(error));
       }
+      error.message += trouble;
+      return std::unexpected(std::move(error));
     }
   }
 
