@@ -39,7 +39,7 @@ TEST(Lifecycle, AnAddressThatMakesNoSenseIsAnErrorAtOnce) {
   LeaseStore store("where the server is");
   Caller<void> create([&](const Context& context) { return store.create(context, "one"); });
   EXPECT_TRUE(create.returns()) << "nobody will ever understand this address";
-  EXPECT_EQ(kind(create.result()), "invalid argument");
+  EXPECT_EQ(kind(create.result()), "invalid argument") << told(create.result());
 }
 
 TEST(Lifecycle, WhatTheServerRefusesIsAnErrorAtOnce) {
