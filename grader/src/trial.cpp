@@ -30,6 +30,10 @@ class Trial {
         return *result;
       }
     }
+    // Only now those that took long to break: each confirmation would have kept the others waiting.
+    for (const auto& [suspect, how] : postponed_) {
+      if (auto result = go_into(suspect, how)) return *result;
+    }
     if (auto result = screen(alive_, tries_per_version - kFirstTries)) return *result;
     if (players_.suspects == 0) return screen_rights();
     return too_rarely_.value_or(TrialResult{.verdict = Verdict::breaks_nothing});
@@ -53,7 +57,12 @@ class Trial {
         const auto played = play(side, suspect);
         if (ended_) return ended_;
         if (side == Side::suspect && played.end == Played::End::broke) {
-          if (auto result = go_into(suspect, played.how)) return result;
+          if (played.slow && rounds == kFirstTries) {
+            std::erase(alive_, suspect);
+            postponed_.emplace_back(suspect, played.how);
+          } else if (auto result = go_into(suspect, played.how)) {
+            return result;
+          }
         }
       }
     }
@@ -132,6 +141,7 @@ class Trial {
   const Players& players_;
   std::mt19937_64& chance_;
   std::vector<std::size_t> alive_;  // suspects prepared and not gone into yet
+  std::vector<std::pair<std::size_t, std::string>> postponed_;  // and how they broke
   std::size_t right_ = 0;
   int unclear_in_a_row_ = 0;
   std::optional<TrialResult> too_rarely_;

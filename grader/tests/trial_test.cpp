@@ -75,6 +75,26 @@ TEST(Odds, ChanceOfLuckIsFishersExactTest) {
   EXPECT_LT(chance_of_luck({.runs = 8, .broken = 8}, 16), luck_limit);
 }
 
+TEST(Trial, WhatBreaksAtOnceIsPreferredToWhatTakesLong) {
+  std::mt19937_64 chance(1);
+  int slow_runs = 0;
+  Players players{.rights = 1,
+                  .suspects = 6,
+                  .play_right = [](std::size_t, std::size_t) { return Played{}; },
+                  .play_suspect =
+                      [&](std::size_t suspect) {
+                        slow_runs += suspect == 0 ? 1 : 0;
+                        if (suspect == 0) return Played{End::broke, "a hang", true};
+                        return suspect == 5 ? Played{End::broke, "a crash"} : Played{};
+                      }};
+  EXPECT_EQ(try_test(players, chance).version, 5U);
+  EXPECT_EQ(slow_runs, 1);
+  players.suspects = 5;  // nothing else breaks: then it counts, too
+  const auto result = try_test(players, chance);
+  EXPECT_EQ(result.verdict, Verdict::tells_apart);
+  EXPECT_EQ(result.version, 0U);
+}
+
 TEST(Trial, SuspectsThatDoNotCountAreLeftAlone) {
   std::mt19937_64 chance(1);
   std::size_t prepared = 0;
