@@ -259,7 +259,7 @@ RunOutcome Bench::run(const Program& program, const RunOptions& options, std::st
       outcome = Runner(state_->sandbox, plan, stop).run();
     }
   }
-  if (use_cache && !stop.stop_requested()) {
+  if (use_cache && !stop.stop_requested() && !options.stop_at_failure) {
     state_->results.keep(prepared.key, options, program.task->explore, outcome);
   }
   return outcome;

@@ -187,15 +187,17 @@ void ChannelLog::end(const Event& event) {
   } else if (status == "skipped") {
     seen.result.outcome = Outcome::not_run;
     if (seen.result.headline.empty()) seen.result.headline = seen.result.verdict;
-  } else if (seen.result.outcome == Outcome::not_run) {
-    seen.result.outcome = Outcome::failed;
+  } else {
+    if (seen.result.outcome == Outcome::not_run) seen.result.outcome = Outcome::failed;
+    has_failure_ = true;
   }
 }
 
 TestResult* ChannelLog::open_test(const Event& event) {
-  const auto name = event.text("test");
+  auto name = event.text("test");
   if (name == canary) return nullptr;
   // What happens between tests (a leftover thread's failure) belongs to the one before.
+  if (name.empty()) name = current_.empty() ? last_ : current_;
   const auto found = tests_.find(name);
   if (found == tests_.end() || !found->second.started) {
     forged(fmt::format("it reported on {}, which was not running", name));

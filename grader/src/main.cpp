@@ -132,8 +132,10 @@ void add_maintenance(CLI::App& app, CommandLine& asked) {
   audit->add_option("--task", asked.audit.tasks, "Only this task (may be repeated)");
   audit->add_option("--challenge", asked.audit.challenges, "Only this challenge (may be repeated)");
   audit->add_option("--flavour", asked.audit.flavours, "Only this flavour (may be repeated)");
-  audit->add_option("--earlier-runs", asked.audit.earlier_runs, "Runs of each wrong version");
-  audit->add_option("--right-runs", asked.audit.right_runs, "Runs of each right version");
+  audit->add_option("--earlier-runs", asked.audit.earlier_runs,
+                    "Runs of each wrong version; 0: none of these");
+  audit->add_option("--right-runs", asked.audit.right_runs,
+                    "Runs of each right version; 0: none of these");
   audit->add_flag("--quick", asked.audit.quick, "One grading of each; what is known is not run");
   audit->add_flag("--scorecard", asked.audit.scorecard, "Sum up how often the verdict was wrong");
   audit->add_flag("--loaded", asked.audit.loaded, "Keep every core busy in half of the runs");

@@ -114,6 +114,9 @@ struct RunOptions {
   double explore_seconds = 0;  // 0: the task's own budget
   long explore_schedules = 0;  // 0: no limit but the time
   bool use_cache = true;
+  // What comes after the first test that failed is not reached. For questions that one failure
+  // answers; such an outcome is not kept.
+  bool stop_at_failure = false;
   std::vector<std::string> expected;  // every one must be seen; empty: what the program announces
   std::string replay_token;           // explored: run this one schedule
   bool observe = false;               // explored: the undisturbed schedule, told also if it passes

@@ -28,6 +28,7 @@ constexpr auto kRules = "own test, rules 1";
 constexpr std::chrono::seconds kLongest{90};
 constexpr std::size_t kRights = 3;
 constexpr double kSlow = 2;  // seconds for one run
+constexpr std::chrono::seconds kSlowBreak{2};
 constexpr Flavour kFlavours[] = {Flavour::plain, Flavour::thread};
 
 const char* circumstances(Flavour flavour) {
@@ -176,7 +177,11 @@ class Judge {
             [&](std::size_t suspect) {
               const auto& version = versions_.suspects[suspect % per_flavour];
               if (!buildable_[suspect]) return Played{};
-              return played(run_once(program(version.disguised, kFlavours[suspect / per_flavour])));
+              const auto before = Clock::now();
+              auto one =
+                  played(run_once(program(version.disguised, kFlavours[suspect / per_flavour])));
+              one.slow = Clock::now() - before > kSlowBreak;
+              return one;
             },
         .prepare = [&](std::size_t from, std::size_t to) { prepare(from, to); },
         .counts =
@@ -260,6 +265,7 @@ class Judge {
   RunOutcome run_once(const Program& what) {
     RunOptions options;
     options.use_cache = false;
+    options.stop_at_failure = true;
     options.seed = std::random_device{}();
     auto outcome = bench_.run(what, options, stop_);
     run_seconds_ += outcome.seconds;

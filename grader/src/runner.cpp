@@ -19,8 +19,9 @@ constexpr int most_deaths = 3;
 constexpr int most_machine_troubles = 2;
 constexpr int channel_number = 700;  // above what a test opens, below the limit of open files
 constexpr std::string_view ran_too_long = "has been running for";  // the kit's watchdog says so
-constexpr unsigned least_test_seconds = 10;
+constexpr unsigned least_test_seconds = 15;
 constexpr unsigned least_sanitized_test_seconds = 20;
+constexpr double most_crowding = 4;  // beyond that the machine has to be asked again later
 constexpr unsigned most_threads = 16384;
 constexpr unsigned most_threads_and_processes = 4096;  // so many processes still leave us a turn
 
@@ -35,7 +36,10 @@ bool is_memory_flavour(Flavour flavour) {
 }  // namespace
 
 Runner::Runner(const Sandbox& sandbox, RunPlan plan, std::stop_token stop)
-    : sandbox_(sandbox), plan_(std::move(plan)), stop_(std::move(stop)) {
+    : sandbox_(sandbox),
+      plan_(std::move(plan)),
+      stop_(std::move(stop)),
+      crowding_(std::clamp(crowding(), 1.0, most_crowding)) {
   order_ = wanted_tests();
 }
 
@@ -87,7 +91,9 @@ Box Runner::box() const {
 
 unsigned Runner::test_seconds() const {
   if (plan_.test_seconds != 0) return plan_.test_seconds;
-  return plan_.flavour == Flavour::plain ? least_test_seconds : least_sanitized_test_seconds;
+  const bool plain = plan_.flavour == Flavour::plain;
+  return static_cast<unsigned>((plain ? least_test_seconds : least_sanitized_test_seconds) *
+                               crowding_);
 }
 
 OuterLimits Runner::limits() const {
@@ -136,10 +142,15 @@ Runner::Launch Runner::launch(const std::vector<std::string>& tests) const {
     launch.process.trouble = "no socket for the results";
     return launch;
   }
-  channel.on_bytes = [&log = launch.log](std::string_view bytes) { log.add(bytes); };
+  std::stop_source enough;
+  const std::stop_callback interrupted(stop_, [&enough] { enough.request_stop(); });
+  channel.on_bytes = [&](std::string_view bytes) {
+    launch.log.add(bytes);
+    if (plan_.options.stop_at_failure && launch.log.has_failure()) enough.request_stop();
+  };
   const auto kills = out_of_memory_kills();
-  launch.process =
-      run_process(sandbox_.command(box(), arguments(tests)), limits(), &channel, stop_);
+  launch.process = run_process(sandbox_.command(box(), arguments(tests)), limits(), &channel,
+                               enough.get_token());
   launch.killed_from_outside = out_of_memory_kills() != kills;
   return launch;
 }
@@ -254,6 +265,10 @@ RunOutcome Runner::run() {
       outcome_.problem = "tampered: " + current.log.forgery();
       break;
     }
+    if (plan_.options.stop_at_failure && current.log.has_failure()) {
+      take_results(current);
+      break;
+    }
     if (const auto trouble = machine_trouble(current); !trouble.empty()) {
       take_results(current);
       const bool again = trouble != "interrupted" && ++troubles < most_machine_troubles;
@@ -269,8 +284,8 @@ RunOutcome Runner::run() {
     }
     judge_death(current);
     // Waiting for the next test that does not end would tell nothing new.
-    const bool more = outcome_.problem.empty() && !outcome_.too_slow && ++deaths < most_deaths &&
-                      !left_over().empty();
+    const bool more = !plan_.options.stop_at_failure && outcome_.problem.empty() &&
+                      !outcome_.too_slow && ++deaths < most_deaths && !left_over().empty();
     if (!more) break;
   }
   outcome_.seconds =
@@ -291,9 +306,10 @@ RunOutcome Runner::finish() {
       result.headline = outcome_.machine;
     } else if (!known) {
       // After a run that came to its end it should have been there.
-      const bool died = !outcome_.problem.empty() || std::ranges::any_of(results_, [](auto& r) {
+      const bool died = !outcome_.problem.empty() || std::ranges::any_of(results_, [this](auto& r) {
         return r.second.outcome == Outcome::crashed || r.second.outcome == Outcome::hung ||
-               r.second.outcome == Outcome::raced || r.second.outcome == Outcome::sanitizer;
+               r.second.outcome == Outcome::raced || r.second.outcome == Outcome::sanitizer ||
+               plan_.options.stop_at_failure;
       });
       result.outcome = died ? Outcome::not_run : Outcome::missing;
       result.headline = died ? "not reached" : "this test never ran";

@@ -66,6 +66,7 @@ class Runner {
   const Sandbox& sandbox_;
   RunPlan plan_;
   std::stop_token stop_;
+  double crowding_;  // how much longer anything takes on this machine now
   RunOutcome outcome_;
   std::vector<std::string> order_;  // tests that must come, in this order
   std::map<std::string, TestResult> results_;

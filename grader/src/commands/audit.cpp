@@ -56,8 +56,11 @@ class Audit {
   // Only these tasks; none: all. Adds what it counted to `results`.
   int run(const std::vector<int>& numbers, nlohmann::json& results) {
     collect(numbers);
-    for (const auto* task : tasks_) audit(*task);
-    if (setting_.stop.stop_requested()) return status_interrupted;
+    for (const auto* task : tasks_) {
+      audit(*task);
+      if (setting_.stop.stop_requested()) return status_interrupted;
+      if (!request_.scorecard) tell_table(task);
+    }
     return tell(results);
   }
 
@@ -86,6 +89,7 @@ class Audit {
   }
 
   void add(const Task& task, const fs::path& header, std::string name, bool right) {
+    if ((right ? request_.right_runs : request_.earlier_runs) == 0) return;
     Candidate candidate{.task = &task, .header = header, .counts = {}, .programs = {}};
     candidate.counts.task = task.number;
     candidate.counts.name = std::move(name);
@@ -168,6 +172,7 @@ class Audit {
       setting_.screen.doing(label);
       RunOptions options;
       options.use_cache = request_.quick;
+      options.stop_at_failure = request_.quick && !candidate.counts.right;
       options.seed = request_.quick ? 0 : std::random_device{}();
       options.expected = bench_.expected_tests(*candidate.task, program.source, program.flavour);
       if (program.flavour == Flavour::explored && options.expected.empty()) continue;
@@ -214,11 +219,25 @@ class Audit {
                                       first.place, first.headline, first.detail));
   }
 
+  // Of one task, or of all.
+  std::vector<VersionCounts> counts_of(const Task* task) const {
+    std::vector<VersionCounts> counts;
+    for (const auto& candidate : candidates_) {
+      if (task == nullptr || candidate.task == task) counts.push_back(candidate.counts);
+    }
+    return counts;
+  }
+
+  // As soon as a task is done: the whole takes long.
+  void tell_table(const Task* task) {
+    setting_.screen.doing({});
+    setting_.screen.say("\n" + kill_table(counts_of(task)));
+  }
+
   int tell(nlohmann::json& results) {
     setting_.screen.doing({});
-    std::vector<VersionCounts> counts;
-    for (const auto& candidate : candidates_) counts.push_back(candidate.counts);
-    setting_.screen.say("\n" + (request_.scorecard ? scorecard(counts) : kill_table(counts)));
+    const auto counts = counts_of(nullptr);
+    if (request_.scorecard) setting_.screen.say("\n" + scorecard(counts));
     for (const auto& rejection : rejections_) setting_.screen.say(rejection);
     const auto wrong = std::ranges::count_if(
         counts, [](const VersionCounts& version) { return !version.as_it_should_be(); });
