@@ -8,7 +8,8 @@
 #                            stretch
 #
 # ADVISORY names steps whose failure is told but does not count; POINTS_EACH is what the references
-# must earn on average (3).
+# must earn on average (3). RIGHT_RUNS=0 leaves the alternatives to `make audit`, VERSIONS_SECONDS
+# bounds the step.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 
@@ -59,6 +60,18 @@ configure() {
       -DCMAKE_CXX_COMPILER=g++
 }
 
+# What is in a test program: the analyzer needs a minute and a half for GoogleTest's macros in one.
+is_test() { [[ $1 == */tests/* || $1 == */suite.cpp ]]; }
+
+# tidy DATABASE [OPTION] SOURCE...: several at a time; only what they find is shown.
+tidy() {
+  local options=(--quiet -p "$1")
+  shift
+  if [[ ${1:-} == --* ]]; then options+=("$1") && shift; fi
+  [[ $# -eq 0 ]] && return
+  printf '%s\0' "$@" | xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 "${options[@]}" 2>>"$build/lint.log"
+}
+
 # Each source once, with the first flags it is compiled with.
 lint() {
   local status=0
@@ -68,16 +81,14 @@ lint() {
     mkdir -p "$tree/lint"
     sed -E 's/ -Winvalid-pch -Xclang -include-pch -Xclang [^ ]+ -Xclang -include -Xclang [^ ]+//' \
       "$tree/compile_commands.json" >"$tree/lint/compile_commands.json"
-    local sources=()
+    local sources=() tests=()
     while read -r source; do
       [[ $source == */my_test.cpp || -n ${seen[$source]:-} ]] && continue
       seen[$source]=1
-      sources+=("$source")
+      if is_test "$source"; then tests+=("$source"); else sources+=("$source"); fi
     done < <(sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$tree/compile_commands.json" | sort -u)
-    [[ ${#sources[@]} -eq 0 ]] && continue
-    printf '%s\0' "${sources[@]}" |
-      xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 --quiet -p "$tree/lint" 2>"$tree/lint/log" ||
-      status=1
+    tidy "$tree/lint" "${sources[@]}" || status=1
+    tidy "$tree/lint" --checks='-clang-analyzer-*' "${tests[@]}" || status=1
   done
   return $status
 }
@@ -116,7 +127,11 @@ references() {
   return $status
 }
 
-versions() { timeout 1200 "$grader" --root . --build-dir "$build" audit --quick; }
+# Every flawed version once, until something rejects it, and every right one.
+versions() {
+  timeout "${VERSIONS_SECONDS:-7200}" "$grader" --root . --build-dir "$build" audit --quick \
+    --right-runs "${RIGHT_RUNS:-1}"
+}
 
 # Each hostile submission scores nothing, for the right reason, and leaves nothing behind.
 hostile() { build_and_test "$build/checked" grader_bench_tests -L bench --timeout 600; }

@@ -40,7 +40,7 @@ Thread& pct(Candidates& candidates) {
   for (int i = 0; current && i < runtime.pct_depth - 1; ++i)
     if (runtime.change_points[i] == runtime.steps)
       current->priority = static_cast<std::uint64_t>(runtime.pct_depth - i) + (1ull << 20);
-  if (candidates.yielding) current->priority = --runtime.lowest_priority;
+  if (candidates.yielding && current) current->priority = --runtime.lowest_priority;
   Thread* best = candidates.thread[0];
   for (int i = 1; i < candidates.count; ++i)
     if (candidates.thread[i]->priority > best->priority) best = candidates.thread[i];
@@ -93,7 +93,7 @@ bool fair;
 
 Thread& choose_thread(Candidates& candidates, Thread& last) {
   Thread& usual = default_thread(candidates, last);
-  Thread* chosen = &usual;
+  Thread* chosen = nullptr;
   switch (runtime.strategy) {
     case Strategy::random_walk:
       chosen = &random_walk(candidates);

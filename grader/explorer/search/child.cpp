@@ -68,9 +68,11 @@ void prepare_child(const Batch& batch) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   stay_on_this_processor();
   if (!batch.output) {
-    int null = ::open("/dev/null", O_WRONLY);
-    ::dup2(null, STDOUT_FILENO);
-    ::dup2(null, STDERR_FILENO);
+    const int null = ::open("/dev/null", O_WRONLY);
+    if (null >= 0) {
+      ::dup2(null, STDOUT_FILENO);
+      ::dup2(null, STDERR_FILENO);
+    }
   }
   use_signal_stack(0);
   struct sigaction action{};

@@ -22,7 +22,7 @@ std::string repeat(const std::string& piece, std::size_t times) {
   return text;
 }
 
-std::string pad(std::string text, std::size_t width) {
+std::string pad(const std::string& text, std::size_t width) {
   std::size_t now = width_of(text);
   return now < width ? text + std::string(width - now, ' ') : text;
 }

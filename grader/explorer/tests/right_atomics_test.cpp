@@ -21,7 +21,6 @@ namespace explorer {
 namespace {
 
 using namespace std::chrono_literals;
-using std::memory_order_acq_rel;
 using std::memory_order_acquire;
 using std::memory_order_relaxed;
 using std::memory_order_release;

@@ -21,11 +21,9 @@ namespace explorer {
 namespace {
 
 using namespace std::chrono_literals;
-using std::memory_order_acq_rel;
 using std::memory_order_acquire;
 using std::memory_order_relaxed;
 using std::memory_order_release;
-using std::memory_order_seq_cst;
 
 TEST(RightMemory, SharedPointersDieInAnyThread) {
   EXPECT_TRUE(passes([] {

@@ -16,7 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::eventually;
-using test::patience;
 
 TEST(Channel, KeepsTheOrder) {
   auto [sender, receiver] = make_channel<int>(3);

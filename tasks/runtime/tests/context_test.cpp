@@ -77,7 +77,7 @@ TEST(Context, AMovedFromSourceCancelsNothing) {
   const Context context = source.context();
   {
     auto moved = std::move(source);
-    source.cancel();
+    source.cancel();  // NOLINT(bugprone-use-after-move): that is the question
     EXPECT_FALSE(context.done());
     source = with_cancel(Context::background());
     EXPECT_FALSE(context.done());
