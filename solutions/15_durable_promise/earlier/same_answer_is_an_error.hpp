@@ -116,14 +116,18 @@ class File {
 
 inline constexpr std::string_view state_names[] = {"pending", "resolved", "rejected"};
 
+inline nlohmann::json json_of(const Error& error) {
+  return {{"category", error.code.category().name()},
+          {"code", error.code.value()},
+          {"message", error.message}};
+}
+
 inline std::string to_text(const PromiseRecord& record) {
   nlohmann::json json{{"id", record.id},
                       {"state", state_names[static_cast<std::size_t>(record.state)]}};
   if (record.state == State::resolved) json["value"] = record.value;
   if (record.error) {
-    json["error"] = {{"category", record.error->code.category().name()},
-                     {"code", record.error->code.value()},
-                     {"message", record.error->message}};
+    json["error"] = json_of(*record.error);
   }
   if (record.settled_at) json["settled_at_ns"] = record.settled_at->time_since_epoch().count();
   return json.dump(2) + "\n";
@@ -403,7 +407,8 @@ class DurablePromise {
   // As resolve(). An equal error is one with the same code and message.
   Result<void> reject(Error error) {
     PromiseRecord record;
-    record.error = std::move(error);
+    // As it will be read again: a category that only this program knows is not kept.
+    record.error = detail::error_from(detail::json_of(error));
     record.state = State::rejected;
     return settle(std::move(record));
   }
