@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <gtest/gtest.h>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -56,6 +57,14 @@ int follow(std::size_t links) {
 TEST(Basic, TheValueArrives) {
   auto future = futures::async([] { return 42; });
   EXPECT_EQ(future.receive(), 42) << "the first receive() must get what the function returned";
+}
+
+TEST(Basic, EveryIntIsAValue) {
+  for (const int value :
+       {0, -1, 1, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()}) {
+    EXPECT_EQ(futures::async([value] { return value; }).receive(), value)
+        << "no number is free to stand for something else";
+  }
 }
 
 TEST(Basic, ASecondReceiveReturnsNulloptAtOnce) {
@@ -142,10 +151,35 @@ TEST(Stress, AFunctionMayWaitForAFutureThatWasStartedAfterIt) {
       << "functions that wait for each other must not share a thread";
 }
 
+TEST(Stress, AThousandFunctionsRunAtTheSameTime) {
+  const std::size_t total = workbook::crowd(1000);
+  auto meeting = std::make_shared<workbook::Meeting>(total);
+  std::vector<Receiver<int>> futures;
+  for (std::size_t i = 0; i < total; ++i) {
+    futures.push_back(futures::async([meeting] {
+      meeting->meet();
+      return 1;
+    }));
+  }
+  EXPECT_TRUE(meeting->all_met()) << "of " << total << " functions only " << meeting->here()
+                                  << " have begun; each waits for all the others";
+  for (auto& future : futures) EXPECT_EQ(future.receive(), 1);
+}
+
+TEST(Stress, AThreadThatIsFreeIsNotPromisedTwice) {
+  for (std::size_t round = 0; round < workbook::rounds(200); ++round) {
+    EXPECT_EQ(futures::async([] { return 3; }).receive(), 3);
+    std::this_thread::sleep_for(10us * (round % 20));  // so that it meets it in every state
+    EXPECT_EQ(follow(1), 1) << "right after another function had ended, one that waits for the "
+                               "next was started, and the next was not";
+  }
+}
+
 TEST(Lifecycle, TenThousandAbandonedFuturesLeaveNoThread) {
   const std::size_t total = workbook::rounds(10'000);
   // Some may still be on their way out: this is not about when exactly a thread is gone.
   const std::size_t room = workbook::live_threads() + 100;
+  const std::size_t mapped = workbook::mapped_areas();
   auto finished = std::make_shared<std::atomic<std::size_t>>(0);
   for (std::size_t started = 1; started <= total; ++started) {
     futures::async([finished] {
@@ -160,6 +194,9 @@ TEST(Lifecycle, TenThousandAbandonedFuturesLeaveNoThread) {
         << " threads are alive: what are the producers waiting for, if nobody receives?";
   }
   EXPECT_TRUE(workbook::eventually([&] { return finished->load() == total; }));
+  EXPECT_TRUE(workbook::eventually([&] { return workbook::mapped_areas() < mapped + total; }))
+      << "the threads have ended, and their stacks are still mapped: a thread that is neither "
+         "joined nor detached keeps its memory";
 }
 
 TEST(Lifecycle, AnAbandonedFunctionRunsToItsEnd) {
@@ -221,6 +258,13 @@ TEST(Explored, TwoFuturesDoNotDisturbEachOther) {
   auto two = futures::async([] { return 2; });
   EXPECT_EQ(two.receive(), 2);
   EXPECT_EQ(one.receive(), 1);
+}
+
+TEST(Explored, AThreadThatIsFreeIsNotPromisedTwice) {
+  EXPECT_EQ(futures::async([] { return 3; }).receive(), 3);
+  std::this_thread::sleep_for(1ms);  // on the virtual clock: whoever wants to wait for work does
+  EXPECT_EQ(follow(1), 1) << "right after another function had ended, one that waits for the next "
+                             "was started, and the next was not";
 }
 
 TEST(Explored, AnExceptionWakesTheWaiter) {

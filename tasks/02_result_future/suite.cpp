@@ -9,8 +9,10 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "result_future.hpp"
 #include "runtime/channel.hpp"
@@ -65,6 +67,31 @@ TEST(Basic, AnErrorArrivesAsItWasReturned) {
   EXPECT_EQ(message->error(), disk_full) << "code and text belong to the caller";
 }
 
+TEST(Basic, AnErrorOfAnotherLibraryArrivesAsItWasReturned) {
+  const Error error{std::make_error_code(std::errc::no_space_on_device), "/var is full"};
+  auto future = async_result<int>([error] { return fail_with(error); });
+  const auto message = future.receive();
+  ASSERT_TRUE(message && !message->has_value());
+  EXPECT_TRUE(message->error() == error)
+      << "a code is a number and its category: this one is " << message->error().code;
+}
+
+TEST(Basic, AValueIsMovedAlsoWhenItCouldBeCopied) {
+  struct Counting {
+    explicit Counting(std::shared_ptr<std::atomic<int>> copies) : copies(std::move(copies)) {}
+    Counting(const Counting& other) : copies(other.copies) { ++*copies; }
+    // NOLINTNEXTLINE(performance-noexcept-move-constructor): that is the point
+    Counting(Counting&& other) : copies(other.copies) {}
+    Counting& operator=(const Counting&) = default;
+    ~Counting() = default;
+    std::shared_ptr<std::atomic<int>> copies;
+  };
+  auto copies = std::make_shared<std::atomic<int>>(0);
+  auto future = async_result<Counting>([copies] { return Counting(copies); });
+  EXPECT_TRUE(future.receive());
+  EXPECT_EQ(*copies, 0) << "a value that is copied on its way may be expensive, or worth nothing";
+}
+
 TEST(Basic, ASecondReceiveReturnsNulloptAtOnce) {
   auto good = async_result<int>([] { return 1; });
   ASSERT_TRUE(good.receive());
@@ -116,6 +143,21 @@ TEST(Stress, EveryWaiterGetsItsOwnMessageAndNoOther) {
   });
 }
 
+TEST(Stress, HundredsOfFunctionsRunAtTheSameTime) {
+  const std::size_t total = workbook::crowd(300);
+  auto meeting = std::make_shared<workbook::Meeting>(total);
+  std::vector<Receiver<Result<int>>> futures;
+  for (std::size_t i = 0; i < total; ++i) {
+    futures.push_back(async_result<int>([meeting] {
+      meeting->meet();
+      return 1;
+    }));
+  }
+  EXPECT_TRUE(meeting->all_met()) << "of " << total << " functions only " << meeting->here()
+                                  << " have begun; each waits for all the others";
+  for (auto& future : futures) expect_value(future, 1);
+}
+
 TEST(Stress, ManyFailuresAtOnceStayApart) {
   workbook::stress(8, workbook::rounds(40), [](std::size_t thread, std::size_t) {
     auto future = async_result<std::size_t>([thread]() -> Result<std::size_t> {
@@ -153,6 +195,9 @@ TEST(Lifecycle, AnExceptionArrivesAsAnError) {
 TEST(Lifecycle, SomethingThrownThatIsNoStdExceptionArrivesAsAnError) {
   auto number = async_result<int>([]() -> Result<int> { throw 42; });
   expect_error(number, Errc::exception);
+  auto code = async_result<int>(
+      []() -> Result<int> { throw std::system_error(make_error_code(std::errc::io_error)); });
+  expect_error(code, Errc::exception);
   auto error = async_result<int>([]() -> Result<int> { throw disk_full; });
   const auto message = error.receive();
   ASSERT_TRUE(message) << "closed without a message";

@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "context_future.hpp"
 #include "runtime/channel.hpp"
@@ -114,6 +115,21 @@ TEST(Basic, TheFunctionKnowsTheDeadline) {
   ASSERT_TRUE(seen);
   EXPECT_TRUE(*seen == source.context().deadline())
       << "the function sees another deadline than the caller set";
+}
+
+TEST(Basic, TheFunctionSeesADeadlineThatIsBroughtForward) {
+  CancelSource source = futures::with_timeout(Context::background(), 2h);
+  const auto sooner = futures::Clock::now() + 1h;
+  auto tightened = std::make_shared<workbook::Gate>();
+  auto future = async_with_context<bool>(source.context(), [tightened, sooner](const Context& ctx) {
+    tightened->wait();
+    return ctx.deadline() == sooner;
+  });
+  source.tighten(sooner);
+  tightened->open();
+  EXPECT_EQ(await_for_ever(future), true)
+      << "the caller brought the deadline forward while the function was running: a copy of the "
+         "deadline does not hear of that, the caller's own context does";
 }
 
 TEST(Stress, ACancelNeverLosesAResult) {
@@ -278,6 +294,47 @@ TEST(Lifecycle, TheContextsErrorDoesNotTakeThePlaceOfTheFunctions) {
       });
   EXPECT_TRUE(fails_with(await_for_ever(throws), Errc::exception))
       << "that the context had ended as well is no reason to hide what was thrown";
+}
+
+TEST(Lifecycle, AnErrorThatSaysCancelledIsTheFunctionsOwn) {
+  auto source = std::make_shared<CancelSource>(futures::with_cancel(Context::background()));
+  const Error rolled_back{Errc::cancelled, "cancelled, and three of four steps rolled back"};
+  auto future = async_with_context<int>(source->context(), [=](const Context&) -> Result<int> {
+    source->cancel(disk_full);
+    return std::unexpected(rolled_back);
+  });
+  const auto result = await_for_ever(future);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error(), rolled_back) << "the function knows best what its end means";
+}
+
+TEST(Lifecycle, ACancelBeforeTheDeadlineWakesTheWaiter) {
+  auto gate = std::make_shared<workbook::Gate>();
+  auto future = async_with_context<int>(Context::background(), [gate](const Context&) {
+    gate->wait();
+    return 7;
+  });
+  CancelSource parent = futures::with_cancel(Context::background());
+  const CancelSource hurried = futures::with_timeout(parent.context(), 1h);
+  const std::jthread canceller([&] { parent.cancel(); });
+  EXPECT_TRUE(fails_with(futures::await(hurried.context(), future), Errc::cancelled))
+      << "a context with a deadline can end before it";
+  gate->open();
+}
+
+TEST(Stress, HundredsOfFunctionsRunAtTheSameTime) {
+  const std::size_t total = workbook::crowd(300);
+  auto meeting = std::make_shared<workbook::Meeting>(total);
+  std::vector<Receiver<Result<int>>> futures;
+  for (std::size_t i = 0; i < total; ++i) {
+    futures.push_back(async_with_context<int>(Context::background(), [meeting](const Context&) {
+      meeting->meet();
+      return 1;
+    }));
+  }
+  EXPECT_TRUE(meeting->all_met()) << "of " << total << " functions only " << meeting->here()
+                                  << " have begun; each waits for all the others";
+  for (auto& future : futures) EXPECT_EQ(await_for_ever(future), 1);
 }
 
 TEST(Lifecycle, AResultThatIsFinishedAfterTheContextEndedIsKept) {

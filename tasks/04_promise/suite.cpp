@@ -121,13 +121,26 @@ TEST(Basic, AwaitGivesUpWhenItsContextWasCancelled) {
   EXPECT_EQ(said(promise.await(kForever)), "the value 7");
 }
 
+TEST(Basic, AwaitSaysWhyItsContextEnded) {
+  const Error why{Errc::unavailable, "the user has closed the page"};
+  const Promise<int> promise;
+  auto source = with_cancel(kForever);
+  source.cancel(why);
+  const auto result = promise.await(source.context());
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error(), why) << "whoever cancelled has said why, and await knows better?";
+}
+
 TEST(Basic, AwaitGivesUpAtItsDeadline) {
   const Promise<int> promise;
-  const auto soon = with_timeout(kForever, std::chrono::milliseconds(1));
-  const auto result = promise.await(soon.context());
-  ASSERT_FALSE(result) << "nobody settled the promise, and yet await returned " << said(result);
-  EXPECT_EQ(result.error().code, Errc::deadline_exceeded)
-      << "the context knows why it ended: \"" << result.error().code.message() << "\" is not it";
+  for (std::size_t round = 0; round < workbook::rounds(40); ++round) {
+    const auto soon = with_timeout(kForever, std::chrono::milliseconds(1));
+    const auto result = promise.await(soon.context());
+    ASSERT_FALSE(result) << "nobody settled the promise, and yet await returned " << said(result);
+    ASSERT_EQ(result.error().code, Errc::deadline_exceeded)
+        << "the context knows why it ended: \"" << result.error().code.message()
+        << "\" is not it. Did await go by the clock instead of asking the context?";
+  }
 }
 
 TEST(Basic, TheValueNeedsNoDefaultConstructor) {
@@ -204,6 +217,20 @@ TEST(Stress, ResolversRejectersAndAwaitersAllAgree) {
               << "thread " << i << " and thread 0 awaited the same promise";
         }
       });
+}
+
+TEST(Stress, SettledIsTrueForEverybodyWhoAsksAfterwards) {
+  struct State {
+    Promise<int> promise;
+    bool resolved = promise.resolve(7);
+  };
+  workbook::stress_on(
+      4, workbook::rounds(200), [] { return std::make_unique<State>(); },
+      [](auto& state, std::size_t thread) {
+        if (thread == 0) EXPECT_FALSE(state->promise.resolve(8));
+        EXPECT_TRUE(state->promise.settled()) << "it was settled before anybody asked";
+      },
+      [](auto&) {});
 }
 
 TEST(Stress, EveryAwaiterWakesUp) {
@@ -464,6 +491,27 @@ TEST(Explored, ResolveAndCancelAtTheSameTimeGiveOneOrTheOther) {
   } else {
     EXPECT_EQ(result.error().code, Errc::cancelled);
   }
+}
+
+TEST(Explored, AnAwaiterThatHasLeftIsLeftAlone) {
+  Promise<int> promise;
+  ASSERT_FALSE(promise.settled());
+  auto source = with_cancel(kForever);
+  std::jthread resolver([&] { promise.resolve(7); });
+  std::jthread canceller([&] { source.cancel(); });
+  (void)promise.await(source.context());
+  EXPECT_TRUE(workbook::stack_is_left_alone([&] {
+    resolver.join();
+    canceller.join();
+  })) << "await has returned, and somebody still wrote to what it had on its stack";
+}
+
+TEST(Explored, SettledStaysTrueWhateverOthersDo) {
+  Promise<int> promise;
+  ASSERT_TRUE(promise.resolve(7));
+  std::jthread other([&] { EXPECT_TRUE(promise.settled()) << "resolve had returned before"; });
+  EXPECT_TRUE(promise.settled()) << "resolve has returned; that somebody else is looking at the "
+                                    "promise, too, does not change that";
 }
 
 TEST(Explored, OnceSettledIsTrueTheResultIsThere) {

@@ -26,6 +26,55 @@ TEST(Lifecycle, ACallbackMayUseItsOwnFuture) {
   EXPECT_EQ(seen, expected) << "the same, registered after settling";
 }
 
+TEST(Lifecycle, AtOnceMeansAtOnceInsideACallbackToo) {
+  auto [other, other_resolver] = make_future<int>();
+  other_resolver.resolve(5);
+  auto [future, resolver] = make_future<int>();
+  std::string order;
+  future.on_settled([&, settled = other](const Result<int>&) {
+    settled.on_settled([&](const Result<int>&) { order += "inner "; });
+    order += "outer";
+  });
+  resolver.resolve(7);
+  EXPECT_EQ(order, "inner outer")
+      << "a callback on a settled future runs before on_settled returns, wherever it is called";
+}
+
+TEST(Lifecycle, ACallbackMayWaitForAThreadThatUsesTheFuture) {
+  auto [future, resolver] = make_future<int>();
+  std::string seen;
+  const auto ask_a_friend = [&seen, reader = future](const Result<int>&) {
+    // A lock that is held meanwhile, even one that this thread may take again, keeps the other out.
+    std::jthread([&] {
+      reader.cancel();
+      seen = show(reader.await(forever));
+    }).join();
+  };
+  future.on_settled(ask_a_friend);
+  resolver.resolve(7);
+  EXPECT_EQ(seen, "value 7");
+  seen.clear();
+  future.on_settled(ask_a_friend);
+  EXPECT_EQ(seen, "value 7");
+}
+
+TEST(Lifecycle, AHundredThousandCallbacksOnOneFuture) {
+  constexpr int many = 100'000;
+  int ran = 0;
+  {
+    auto [future, resolver] = make_future<int>();
+    for (int i = 0; i < many; ++i) future.on_settled([&ran](const Result<int>&) { ++ran; });
+    resolver.resolve(1);
+    EXPECT_EQ(ran, many);
+  }
+  ran = 0;
+  {
+    auto [future, resolver] = make_future<int>();
+    for (int i = 0; i < many; ++i) future.on_settled([&ran](const Result<int>&) { ++ran; });
+  }  // the promise is broken
+  EXPECT_EQ(ran, many);
+}
+
 TEST(Lifecycle, ACallbackMaySettleAnotherFuture) {
   auto [first, first_resolver] = make_future<int>();
   auto [second, second_resolver] = make_future<int>();

@@ -95,6 +95,19 @@ TEST(Basic, LazyKeepsAFailure) {
   EXPECT_EQ(*runs, 1) << "a Lazy that failed stays failed; trying again is RetryLazy's business";
 }
 
+TEST(Basic, LazyKeepsAFailureThatSaysCancelled) {
+  int runs = 0;
+  Lazy<Report> lazy([&](const Context&) -> Result<Report> {
+    ++runs;
+    return std::unexpected(Error{Errc::cancelled, "the order was taken back"});
+  });
+  for (int i = 0; i < 2; ++i) {
+    const auto result = lazy.await(Context::background());
+    EXPECT_EQ(code_of(result), Errc::cancelled) << describe(result);
+  }
+  EXPECT_EQ(runs, 1) << "fn has failed of its own accord: that is the outcome, whatever its code";
+}
+
 TEST(Basic, LazyKeepsAnException) {
   auto runs = std::make_shared<std::atomic<int>>(0);
   Lazy<int> lazy([runs](const Context&) -> Result<int> {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -37,6 +38,68 @@ TEST(Explored, ACancellationRacesTheOutcomeOfALazy) {
   const auto later = lazy.await(Context::background());
   EXPECT_TRUE(later == Result<int>(7))
       << "somebody's cancellation became everybody's outcome: " << describe(later);
+}
+
+template <class LazyT>
+void an_awaiter_leaves_though_fn_is_deaf() {
+  auto may_end = std::make_shared<workbook::Gate>();
+  CancelSource source = with_cancel(Context::background());
+  LazyT lazy([may_end](const Context&) -> Result<int> {
+    may_end->wait();
+    return 7;
+  });
+  std::jthread canceller([&] { source.cancel(); });
+  const auto result = lazy.await(source.context());
+  EXPECT_EQ(code_of(result), Errc::cancelled)
+      << "fn is at work; await returned " << describe(result);
+  const bool alone = workbook::stack_is_left_alone([&] {
+    canceller.join();
+    may_end->open();
+    if (!lazy.await(Context::background())) (void)lazy.await(Context::background());
+  });
+  EXPECT_TRUE(alone) << "await has returned, and somebody still wrote to what it had on its stack";
+}
+
+TEST(Explored, AnAwaiterOfALazyLeavesThoughFnIsDeaf) {
+  an_awaiter_leaves_though_fn_is_deaf<Lazy<int>>();
+}
+TEST(Explored, AnAwaiterOfARetryLazyLeavesThoughFnIsDeaf) {
+  an_awaiter_leaves_though_fn_is_deaf<RetryLazy<int>>();
+}
+
+TEST(Explored, TheEndOfAnAbandonedAttemptDoesNotDisturbTheNext) {
+  struct Counts {
+    std::atomic<int> started{0};
+    std::atomic<int> at_work{0};
+    std::atomic<bool> first_is_over{false};
+    workbook::Gate first_may_end;
+    workbook::Gate others_may_end;
+  };
+  auto counts = std::make_shared<Counts>();
+  RetryLazy<int> lazy([counts](const Context&) -> Result<int> {
+    if (++counts->started == 1) {
+      counts->first_may_end.wait();
+      return std::unexpected(Error{Errc::unavailable, "nobody wants to know"});
+    }
+    EXPECT_EQ(++counts->at_work, 1)
+        << "an attempt was started next to another one that somebody was waiting for";
+    counts->others_may_end.wait();
+    --counts->at_work;
+    return 7;
+  });
+  // On the virtual clock: everybody comes as far as he can meanwhile.
+  const auto let_them = [] {
+    (void)Context::background().sleep_for(std::chrono::milliseconds(10));
+  };
+  CancelSource impatient = with_timeout(Context::background(), std::chrono::milliseconds(1));
+  EXPECT_EQ(code_of(lazy.await(impatient.context())), Errc::deadline_exceeded);
+  std::jthread second([&] { (void)lazy.await(Context::background()); });
+  let_them();
+  counts->first_may_end.open();
+  let_them();
+  std::jthread third([&] { (void)lazy.await(Context::background()); });
+  let_them();
+  counts->others_may_end.open();
 }
 
 template <class LazyT>

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -60,6 +61,66 @@ TEST(Lifecycle, ImpatientAwaitersOfALazyLeaveWhileFnIsStillAtWork) {
 }
 TEST(Lifecycle, ImpatientAwaitersOfARetryLazyLeaveWhileFnIsStillAtWork) {
   impatient_awaiters_leave<RetryLazy<Report>>();
+}
+
+template <class LazyT>
+void it_is_told_why_its_context_ended() {
+  Busy<LazyT> busy;
+  const Error why{Errc::unavailable, "the user has closed the page"};
+  CancelSource source = with_cancel(Context::background());
+  std::jthread canceller([&] {
+    busy.entered->wait();
+    source.cancel(why);
+  });
+  const auto result = busy.lazy->await(source.context());
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error(), why) << "whoever cancelled has said why, and await knows better?";
+}
+
+TEST(Lifecycle, AnAwaiterIsToldWhyItsContextEnded) {
+  it_is_told_why_its_context_ended<Lazy<Report>>();
+  it_is_told_why_its_context_ended<RetryLazy<Report>>();
+}
+
+// Whatever cancels fn's context, if anybody does, runs its stop callbacks: with no lock of the
+// lazy.
+template <class LazyT>
+void stop_callbacks_of_fn_may_use_it() {
+  struct State {
+    std::atomic<bool> asked{false};
+    workbook::Gate entered;
+    workbook::Gate may_end;
+    workbook::Gate ended;
+    std::unique_ptr<LazyT> lazy;
+  };
+  const std::size_t threads = workbook::live_threads();
+  auto state = std::make_shared<State>();
+  state->lazy = std::make_unique<LazyT>([weak = state.get()](const Context& ctx) -> Result<int> {
+    const std::stop_callback clean_up(ctx.stop_token(), [weak] {
+      if (!weak->asked.exchange(true)) (void)weak->lazy->await(workbook::ended());
+    });
+    weak->entered.open();
+    weak->may_end.wait();
+    return 7;
+  });
+  CancelSource source = with_cancel(Context::background());
+  {
+    std::jthread canceller([&] {
+      state->entered.wait();
+      source.cancel();
+    });
+    EXPECT_EQ(code_of(state->lazy->await(source.context())), Errc::cancelled);
+  }
+  state->may_end.open();
+  auto result = state->lazy->await(Context::background());
+  for (int i = 0; i < 3 && !result; ++i) result = state->lazy->await(Context::background());
+  EXPECT_TRUE(result == Result<int>(7)) << describe(result);
+  EXPECT_TRUE(workbook::eventually([&] { return workbook::live_threads() <= threads; }));
+}
+
+TEST(Lifecycle, StopCallbacksOfFnMayUseTheLazy) {
+  stop_callbacks_of_fn_may_use_it<Lazy<int>>();
+  stop_callbacks_of_fn_may_use_it<RetryLazy<int>>();
 }
 
 template <class LazyT>

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -141,6 +142,20 @@ TEST(Basic, AFailureStopsTheOthersAndIsReturned) {
       << "the first error in time is the cause; what the others say when they stop is not";
 }
 
+TEST(Basic, AFunctionMayFailWithCancelledOfItsOwnAccord) {
+  const Error gave_up{Errc::cancelled, "the customer took back the order"};
+  ErrorGroup group(kForever);
+  group.go([&](const Context&) -> Result<void> { return fail_with(gave_up); });
+  group.go([](const Context& context) -> Result<void> {
+    (void)until_told(context);
+    return fail_with(kDown);
+  });
+  const auto outcome = group.wait();
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error(), gave_up)
+      << "what came first is the cause, whatever its code; the other one failed after it";
+}
+
 TEST(Basic, AnExceptionIsAnErrorAndStopsTheOthers) {
   ErrorGroup thrown(kForever);
   thrown.go(until_told);
@@ -248,13 +263,18 @@ TEST(Basic, WhicheverFetchFailsTheOthersAreToldToStop) {
   }
 }
 
-TEST(Basic, ABackendThatThrowsFailsTheProfile) {
-  FakeBackend backend;
-  backend.user = backend.recommendations = until_told;
-  backend.orders = [](const Context&) -> Result<void> { throw std::runtime_error("no socket"); };
-  const auto profile = fetch_profile(kForever, backend, "ada");
-  ASSERT_FALSE(profile);
-  EXPECT_EQ(profile.error().code, Errc::exception) << profile.error().message;
+TEST(Basic, WhicheverFetchThrowsTheProfileFails) {
+  for (int part = 0; part < 3; ++part) {
+    FakeBackend backend;
+    backend.user = backend.orders = backend.recommendations = until_told;
+    backend.at(part) = [](const Context&) -> Result<void> {
+      throw std::runtime_error("no socket");
+    };
+    const auto profile = fetch_profile(kForever, backend, "ada");
+    ASSERT_FALSE(profile) << "what fetches the " << kParts[static_cast<std::size_t>(part)]
+                          << " threw";
+    EXPECT_EQ(profile.error().code, Errc::exception) << profile.error().message;
+  }
 }
 
 TEST(Basic, TheCallersCancellationReachesTheFetches) {
@@ -403,6 +423,49 @@ TEST(Lifecycle, WorkThatIsDoneIsNotUndoneByACancellation) {
   EXPECT_EQ(said(group.wait()), "success") << "every function succeeded before the cancellation";
 }
 
+TEST(Lifecycle, EveryoneWhoWaitsWaitsForAllFunctions) {
+  for (std::size_t i = 0; i < workbook::rounds(50); ++i) {
+    ErrorGroup group(kForever);
+    bool finished = false;  // plain on purpose: each wait must have waited for the writer
+    workbook::Gate both_are_here;
+    std::atomic<int> missing{2};
+    group.go([&](const Context&) {
+      both_are_here.wait();
+      for (int n = 0; n < 20; ++n) std::this_thread::yield();
+      finished = true;
+      return Result<void>();
+    });
+    const auto wait = [&] {
+      if (--missing == 0) both_are_here.open();
+      EXPECT_EQ(said(group.wait()), "success");
+      EXPECT_TRUE(finished) << "two threads wait, and one of them was sent away too early";
+    };
+    const std::jthread other(wait);
+    wait();
+  }
+}
+
+TEST(Lifecycle, WhoIsToldToStopMayUseTheGroup) {
+  ErrorGroup group(kForever);
+  workbook::Gate listening;
+  std::atomic<bool> asked{false};
+  group.go([&](const Context& context) {
+    // Runs on the thread that ends the context.
+    const std::stop_callback clean_up(context.stop_token(), [&] {
+      group.go([](const Context&) { return Result<void>(); });
+      asked = group.context().done();
+    });
+    listening.open();
+    return until_told(context);
+  });
+  group.go([&](const Context&) -> Result<void> {
+    listening.wait();
+    return fail_with(kDown);
+  });
+  EXPECT_EQ(said(group.wait()), "the error \"the service is down\"");
+  EXPECT_TRUE(asked) << "the group's context ends with the failure";
+}
+
 TEST(Lifecycle, CapturesAreDestroyed) {
   const int before = workbook::Tracked::live();
   ErrorGroup group(kForever);
@@ -441,14 +504,19 @@ TEST(Lifecycle, NobodyUsesTheBackendAfterAFailedFetch) {
 
 TEST(Lifecycle, AFetchThatIgnoresTheCancellationIsWaitedFor) {
   FakeBackend backend;
-  bool finished = false;  // plain on purpose: fetch_profile must have waited for the writer
+  workbook::Gate under_way;  // else it need not be started at all
+  bool finished = false;     // plain on purpose: fetch_profile must have waited for the writer
   backend.user = [&](const Context& context) -> Result<void> {
+    under_way.open();
     (void)until_told(context);
     for (int i = 0; i < 1000; ++i) std::this_thread::yield();  // it takes its time
     finished = true;
     return {};
   };
-  backend.orders = [](const Context&) -> Result<void> { return fail_with(kDown); };
+  backend.orders = [&](const Context&) -> Result<void> {
+    under_way.wait();
+    return fail_with(kDown);
+  };
   const auto profile = fetch_profile(kForever, backend, "ada");
   EXPECT_FALSE(profile);
   EXPECT_TRUE(finished) << "fetch_profile returned while a fetch was still running";
@@ -484,6 +552,40 @@ TEST(Explored, TheGroupMayBeDestroyedOnceWaitReturns) {
   group->go([](const Context&) { return Result<void>(); });
   EXPECT_TRUE(group->wait());
   group.reset();
+}
+
+TEST(Explored, WhatWasCapturedIsGoneWhenWaitReturns) {
+  // Touches the caller's things when it is destroyed.
+  struct Farewell {
+    explicit Farewell(int* left) : left(left) {}
+    Farewell(Farewell&& other) noexcept : left(std::exchange(other.left, nullptr)) {}
+    Farewell& operator=(Farewell&&) = delete;
+    ~Farewell() {
+      if (left != nullptr) ++*left;
+    }
+    int* left;
+  };
+  int left = 0;
+  ErrorGroup group(kForever);
+  group.go([farewell = Farewell(&left)](const Context&) { return Result<void>(); });
+  EXPECT_TRUE(group.wait());
+  EXPECT_EQ(left, 1) << "wait has returned, and what the function had captured is still there; it "
+                        "may refer to what the caller destroys next";
+}
+
+TEST(Explored, TwoWhoWaitBothWaitForTheFunction) {
+  bool finished = false;
+  ErrorGroup group(kForever);
+  group.go([&](const Context&) {
+    finished = true;
+    return Result<void>();
+  });
+  const auto wait = [&] {
+    EXPECT_TRUE(group.wait());
+    EXPECT_TRUE(finished) << "two threads wait, and one of them was sent away too early";
+  };
+  const std::jthread other(wait);
+  wait();
 }
 
 TEST(Explored, TheParentsCancellationIsNeverMissed) {

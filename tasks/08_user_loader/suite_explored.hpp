@@ -159,8 +159,42 @@ TEST(Explored, TheEndOfAForgottenLoadLeavesTheNewOneInItsPlace) {
   the_end_of_load_1_leaves_load_2_in_its_place(true);
 }
 
+TEST(Explored, WhoLeavesLastDoesNotTouchTheLoadOfANewcomer) {
+  struct Shared {
+    std::atomic<std::size_t> loads{0};
+    std::atomic<int> running{0};  // of those that somebody waits for
+    workbook::Gate entered;
+    workbook::Gate may_end;
+  };
+  const auto shared = std::make_shared<Shared>();
+  UserLoader loader([shared](const Context&, const std::string& id) -> Result<User> {
+    const std::size_t n = ++shared->loads;
+    if (n > 1) {
+      EXPECT_EQ(++shared->running, 1)
+          << "a load was started next to another one that somebody was waiting for: did the caller "
+             "who left before them take it out of the table?";
+      let_time_pass(1s);
+      --shared->running;
+    } else {
+      shared->entered.open();
+      shared->may_end.wait();  // deaf
+    }
+    return user_of_load(n, id);
+  });
+  auto source = with_cancel(forever);
+  Thread first([&] { (void)loader.get(source.context(), "ada"); });
+  shared->entered.wait();
+  source.cancel();
+  // Before the first one has left these join load 1, after it they share load 2.
+  Thread second([&] { EXPECT_TRUE(loader.get(forever, "ada")); });
+  let_time_pass(10ms);
+  Thread third([&] { EXPECT_TRUE(loader.get(forever, "ada")); });
+  let_time_pass(10ms);
+  shared->may_end.open();
+}
+
 // Two callers share a load. When it is over one of them ends the other one's context.
-TEST(Explored, AUserThatCameBeforeTheCancellationWins) {
+inline void a_user_that_came_before_the_cancellation_wins(bool starter_is_cancelled) {
   std::atomic<int> loads{0};
   workbook::Gate begun;
   UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
@@ -170,18 +204,36 @@ TEST(Explored, AUserThatCameBeforeTheCancellationWins) {
     return user_of_load(1, id);
   });
   auto source = with_cancel(forever);
-  Thread starter(
+  const auto get_and_cancel = [&] {
+    EXPECT_EQ(got(loader.get(forever, "ada")), load_1);
+    source.cancel();
+  };
+  const auto be_cancelled =
       [&] {
         const auto outcome = got(loader.get(source.context(), "ada"));
         if (loads == 1) {
           EXPECT_EQ(outcome, load_1)
-              << "another caller of the same load had the user already when this "
-                 "one's context was cancelled: the user comes first";
+              << "another caller of the same load had the user already when this one's context was "
+                 "cancelled: the user comes first";
         }
-      });
-  begun.wait();
-  EXPECT_EQ(got(loader.get(forever, "ada")), load_1);
-  source.cancel();
+      };
+  if (starter_is_cancelled) {
+    Thread starter(be_cancelled);
+    begun.wait();
+    get_and_cancel();
+  } else {
+    Thread starter(get_and_cancel);
+    begun.wait();
+    be_cancelled();
+  }
+}
+
+TEST(Explored, AUserThatCameBeforeTheStartersCancellationWins) {
+  a_user_that_came_before_the_cancellation_wins(true);
+}
+
+TEST(Explored, AUserThatCameBeforeTheJoinersCancellationWins) {
+  a_user_that_came_before_the_cancellation_wins(false);
 }
 
 TEST(Explored, WhoeverForgetsGetsWhatIsThereNow) {

@@ -72,8 +72,8 @@ TEST(Stress, AHundredCallersShareOneException) {
                           [](const User&) -> Result<User> { throw std::runtime_error("torn"); });
 }
 
-TEST(Stress, FiftyUsersAreLoadedAtTheSameTime) {
-  const auto size = static_cast<std::ptrdiff_t>(workbook::crowd(50));
+TEST(Stress, HundredsOfUsersAreLoadedAtTheSameTime) {
+  const auto size = static_cast<std::ptrdiff_t>(workbook::crowd(300) / 2);  // and their callers
   std::latch missing(size);
   workbook::Gate all_here;
   std::atomic<int> met{0};

@@ -128,6 +128,21 @@ TEST(Explored, AFailureThatCameBeforeTheCancellationCounts) {
   EXPECT_EQ(show(all(source.context(), inputs.futures)), "error unavailable");
 }
 
+TEST(Explored, WhoLostHasBeenCancelledWhenTheCallReturns) {
+  Inputs<int> inputs(3);
+  std::jthread producer([&] {
+    inputs.fail(0, Errc::unavailable);
+    inputs.resolve(1, 11);
+  });
+  EXPECT_EQ(show(all<int>(forever, {inputs.futures[0], inputs.futures[2]})), "error unavailable");
+  EXPECT_TRUE(inputs.resolvers[2].context().done())
+      << "all has returned, and its pending input has not been cancelled yet";
+  Inputs<int> loser(1);
+  EXPECT_EQ(show(first<int>(forever, {inputs.futures[1], loser.futures[0]})), "value 11");
+  EXPECT_TRUE(loser.resolvers[0].context().done())
+      << "first has returned, and the loser has not been cancelled yet";
+}
+
 TEST(Explored, AnInputMaySettleWhileAllReturns) {
   Inputs<int> inputs(2);
   std::jthread late([&] { inputs.resolve(0, 10); });

@@ -84,6 +84,22 @@ TEST(Lifecycle, AnErrorThatTheCancellationCausesHidesNothing) {
   EXPECT_TRUE(inputs.futures[0].settled() && inputs.futures[2].settled());
 }
 
+TEST(Lifecycle, AnAnswerToTheEndOfTheContextIsNotWhatIsReturned) {
+  const auto call = [](auto combine) {
+    Inputs<int> inputs(2);
+    inputs.resolve(1, 11);
+    const std::stop_callback answer(inputs.resolvers[0].context().stop_token(),
+                                    [&inputs] { inputs.fail(0, Errc::closed); });
+    const auto outcome = show(combine(inputs.futures));
+    EXPECT_TRUE(inputs.futures[0].settled());
+    return outcome;
+  };
+  EXPECT_EQ(call([](const auto& f) { return wait_all(ended(), f); }), "error cancelled, value 11")
+      << "input 0 was pending when the context ended; what it says when it is told is not an "
+         "outcome that was there";
+  EXPECT_EQ(call([](const auto& f) { return all(ended(), f); }), "error cancelled");
+}
+
 TEST(Lifecycle, InputsMaySettleWhenNobodyWaitsAnyMore) {
   Inputs<std::size_t> inputs(40);
   inputs.fail(3, Errc::unavailable);
@@ -165,6 +181,34 @@ TEST(Lifecycle, TenThousandInputs) {
   for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(values->at(i), static_cast<int>(i));
   EXPECT_EQ(wait_all(forever, inputs.futures).size(), count);
   EXPECT_TRUE(first(forever, inputs.futures).has_value());
+}
+
+TEST(Lifecycle, AHundredThousandInputsThatAreThereAlready) {
+  // Whoever goes from one to the next by calling itself runs out of stack.
+  const std::size_t count = workbook::rounds(100'000);
+  Inputs<int> good(1);
+  good.resolve(0, 7);
+  const std::vector same(count, good.futures.front());
+  EXPECT_EQ(wait_all(forever, same).size(), count);
+  EXPECT_EQ(all(forever, same).value_or(std::vector<int>()).size(), count);
+  EXPECT_EQ(first(forever, same), 7);
+  Inputs<int> bad(1);
+  bad.fail(0, Errc::unavailable, "no");
+  EXPECT_FALSE(first(forever, std::vector(count, bad.futures.front())).has_value());
+}
+
+TEST(Lifecycle, ALongMessageIsNotCutOff) {
+  constexpr std::size_t count = 50;
+  Inputs<int> inputs(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    inputs.fail(i, Errc::unavailable, std::string(200, 'x') + " mirror " + std::to_string(i) + ".");
+  }
+  const auto result = first(forever, inputs.futures);
+  ASSERT_FALSE(result.has_value());
+  for (std::size_t i = 0; i < count; ++i) {
+    EXPECT_TRUE(result.error().message.contains("x mirror " + std::to_string(i) + "."))
+        << "each of " << count << " failures has to be in the message, number " << i << " is not";
+  }
 }
 
 }  // namespace combinators_suite

@@ -3,6 +3,7 @@
 #include "suite_explored.hpp"
 #include "suite_lifecycle.hpp"
 #include "suite_long.hpp"
+#include "suite_others.hpp"
 #include "suite_stress.hpp"
 #include "suite_support.hpp"
 

@@ -39,6 +39,23 @@ TEST(Lifecycle, AfterAnErrorNoJobTakesThePlaceOfOneThatEnds) {
          "told, so the error was known before any place became free";
 }
 
+TEST(Lifecycle, AfterAnErrorNoJobOfThousandsStarts) {
+  const auto jobs = make_jobs(5'000);
+  for (const std::size_t limit : {2u, 4u}) {
+    Floor floor;
+    const auto result =
+        process_all(forever, jobs, limit, [&](const Context& context, const Job&) -> Result<void> {
+          const auto visit = floor.meet(limit);
+          if (visit == 1) return fail_with(down);
+          if (visit < limit) wait_until_told(context);
+          return {};
+        });
+    ASSERT_FALSE(result) << "a job failed: " << describe(result);
+    EXPECT_EQ(floor.entered(), limit)
+        << "whoever takes several jobs at a time has to ask again before each of them";
+  }
+}
+
 TEST(Lifecycle, AnExceptionStopsTheOthersWhateverItIs) {
   const auto jobs = make_jobs(20);
   Floor floor;
@@ -391,6 +408,36 @@ TEST(Lifecycle, ItsThreadsAreGoneWhenItHasReturned) {
 }
 
 // Calls within calls ------------------------------------------------------------------------------
+
+TEST(Lifecycle, AsManyJobsAsTheLimitAllowsAlsoWhenThatIsHundreds) {
+  const auto limit = workbook::crowd(300);
+  const auto jobs = make_jobs(limit);
+  Floor floor;
+  const auto result = process_all(forever, jobs, limit, [&](const Context&, const Job&) {
+    floor.meet(limit);
+    return Result<void>();
+  });
+  ASSERT_TRUE(result) << describe(result);
+  EXPECT_EQ(result->peak, limit) << "all of them met";
+}
+
+TEST(Lifecycle, JobsWithinJobsMeetAsWell) {
+  constexpr std::size_t outer = 40;
+  const auto jobs = make_jobs(outer);
+  Floor floor;
+  const auto result =
+      process_all(forever, jobs, outer, [&](const Context& context, const Job&) -> Result<void> {
+        const auto inner =
+            process_all(context, std::span(jobs).first(2), 2, [&](const Context&, const Job&) {
+              floor.meet(2 * outer);
+              return Result<void>();
+            });
+        EXPECT_TRUE(inner) << describe(inner);
+        return {};
+      });
+  EXPECT_TRUE(result) << "each call has threads of its own, however many calls are going on: "
+                      << describe(result);
+}
 
 TEST(Lifecycle, AJobMayCallProcessAll) {
   const auto jobs = make_jobs(4);

@@ -227,6 +227,28 @@ TEST(Basic, TheOldestComesFirst) {
   EXPECT_TRUE(oldest_first(tracker.report())) << "the same after some were settled";
 }
 
+TEST(Basic, TheOldestComesFirstThoughTheYoungestIsJustAsOld) {
+  for (std::size_t round = 0; round < workbook::rounds(100); ++round) {
+    Tracker tracker;
+    // Made one right after the other. Where each was made tells them apart.
+    const std::array<Pending<>, 12> made = {
+        Pending<>(tracker), Pending<>(tracker), Pending<>(tracker), Pending<>(tracker),
+        Pending<>(tracker), Pending<>(tracker), Pending<>(tracker), Pending<>(tracker),
+        Pending<>(tracker), Pending<>(tracker), Pending<>(tracker), Pending<>(tracker)};
+    const auto report = tracker.report();
+    ASSERT_EQ(report.size(), made.size());
+    for (std::size_t n = 1; n < report.size(); ++n) {
+      const auto& older = report[n - 1];
+      const auto& younger = report[n];
+      if (older.age == younger.age) continue;
+      ASSERT_LT(std::pair(older.where.line(), older.where.column()),
+                std::pair(younger.where.line(), younger.where.column()))
+          << "the second of these is listed as older by " << (older.age - younger.age).count()
+          << " ns, and was made before: are all ages taken at one time?";
+    }
+  }
+}
+
 TEST(Basic, TheAgeIsTheTimeSinceTheCall) {
   Tracker tracker;
   const auto before_make = Clock::now();

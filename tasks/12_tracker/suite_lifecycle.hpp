@@ -160,6 +160,34 @@ TEST(Lifecycle, GoHandsOnTheContext) {
   EXPECT_TRUE(reports_eventually(tracker, 0));
 }
 
+TEST(Lifecycle, TheFunctionSeesWhatItWouldSeeWithoutATracker) {
+  Tracker tracker;
+  const auto deadline = Clock::now() + 1h;
+  const auto what_it_sees = [&](auto go) {
+    auto parent = with_deadline(forever, deadline);
+    auto begun = std::make_shared<workbook::Gate>();
+    const auto future =
+        go(parent.context(), [begun, deadline](const Context& context) -> Result<std::string> {
+          begun->open();
+          while (context.sleep_for(1h)) {
+          }
+          return std::string(context.deadline() == deadline ? "the deadline, " : "none, ") +
+                 context.error()->message;
+        });
+    begun->wait();
+    parent.cancel(Error{Errc::unavailable, "closed for today"});
+    return show(future.await(forever));
+  };
+  const auto with_it = what_it_sees([&](const Context& context, auto fn) {
+    return tracker.go<std::string>(context, std::move(fn));
+  });
+  const auto without_it = what_it_sees([](const Context& context, auto fn) {
+    return futures::go<std::string>(context, std::move(fn));
+  });
+  EXPECT_EQ(with_it, without_it) << "the deadline and the reason are the caller's business";
+  EXPECT_TRUE(reports_eventually(tracker, 0));
+}
+
 TEST(Lifecycle, GoUnderAContextThatHasEnded) {
   Tracker tracker;
   const auto future = tracker.go<bool>(
@@ -404,16 +432,30 @@ TEST(Lifecycle, AFutureThatIsGivenUpIsNotKeptAliveByItself) {
   EXPECT_EQ(Tracked::live(), before);
 }
 
+TEST(Lifecycle, AReportOfTheOldTidiesUpAsWell) {
+  const int before = Tracked::live();
+  Tracker tracker;
+  for (int i = 0; i < 10; ++i) {
+    Pending<Tracked> pending(tracker);
+    pending.resolver.resolve(Tracked(1));
+  }
+  EXPECT_TRUE(tracker.report(1h).empty());
+  EXPECT_TRUE(workbook::eventually([&] { return Tracked::live() == before; }, 10s))
+      << "every handle is gone and a report was made, if only of what is an hour old; "
+      << Tracked::live() - before << " results are still alive";
+}
+
 TEST(Lifecycle, WhatIsSettledCostsNothing) {
   const auto in_use = [] { return static_cast<std::ptrdiff_t>(::mallinfo2().uordblks); };
   constexpr std::size_t batch = 5'000;
   Tracker tracker;
+  const Pending<> stays(tracker);  // the others are not kept because of it
   const auto a_batch = [&tracker] {
     for (std::size_t i = 0; i < batch; ++i) {
       Pending<> pending(tracker);
       pending.resolver.resolve(1);
     }
-    EXPECT_TRUE(tracker.report().empty());  // for a tracker that tidies up when it is asked
+    EXPECT_EQ(tracker.report().size(), 1u);  // for a tracker that tidies up when it is asked
   };
   a_batch();  // room that it may keep, as a vector does
   const auto before = in_use();

@@ -122,6 +122,31 @@ TEST(Lifecycle, NoTimerIsLeftOnceFnHasReturned) {
       << Census::now();
 }
 
+TEST(Lifecycle, NoTimerIsLeftOnceFnHasThrown) {
+  const Census before;
+  const auto may_throw = std::make_shared<workbook::Gate>();
+  auto future = go_with_deadline<int>([may_throw](const Context&) -> Result<int> {
+    may_throw->wait();
+    throw 42;
+  });
+  tighten(future, Clock::now() + 1h);
+  may_throw->open();
+  EXPECT_EQ(show(future.await(forever)), "error exception");
+  EXPECT_TRUE(before.comes_back_to_it())
+      << "fn has thrown, and its deadline an hour away is still watched: " << Census::now();
+}
+
+TEST(Lifecycle, AHandleThatIsAssignedToItselfIsStillAHandle) {
+  Deaf deaf;
+  ASSERT_TRUE(deaf.seen->begun.wait_for());
+  auto& same = deaf.future;
+  deaf.future = same;
+  EXPECT_FALSE(deaf.seen->context->done()) << "a handle was assigned to itself, and fn was told "
+                                              "that the last one is gone";
+  deaf.may_end->open();
+  EXPECT_EQ(show(deaf.future.await(forever)), "value 7");
+}
+
 TEST(Lifecycle, AnAwaitAfterFnHasReturnedStartsNoTimer) {
   const Census before;
   auto future = go_with_deadline<int>([](const Context&) -> Result<int> { return 7; });
@@ -176,6 +201,30 @@ TEST(Lifecycle, FnMayHoldAHandleOnItsOwnWork) {
          "a handle, the handle holds fn";
 }
 
+TEST(Lifecycle, FnMayDropTheLastHandleItself) {
+  const auto own = std::make_shared<std::optional<DeadlineFuture<int>>>();
+  const auto given = std::make_shared<workbook::Gate>();
+  const auto heard = std::make_shared<workbook::Gate>();
+  *own = go_with_deadline<int>([own, given, heard](const Context& ctx) -> Result<int> {
+    given->wait();
+    own->reset();  // whoever waits for fn now waits for himself
+    if (ctx.done()) heard->open();
+    return 7;
+  });
+  given->open();
+  EXPECT_TRUE(heard->wait_for()) << "the last handle is gone, and fn's context has not ended";
+}
+
+TEST(Lifecycle, AnAwaiterIsToldWhyItsContextEnded) {
+  Deaf deaf;
+  const Error why{Errc::unavailable, "the user has closed the page"};
+  auto source = with_deadline(forever, Clock::now() + 1h);
+  source.cancel(why);
+  const auto result = deaf.future.await(source.context());
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error(), why) << "whoever cancelled has said why, and await knows better?";
+}
+
 TEST(Lifecycle, ResultsAreDestroyedWithTheLastHandle) {
   const int before = Tracked::live();
   {
@@ -191,7 +240,8 @@ TEST(Lifecycle, ResultsAreDestroyedWithTheLastHandle) {
 }
 
 TEST(Lifecycle, AStopCallbackOfFnMayUseTheFuture) {
-  const auto use_it_while_its_context_ends = [](bool by_deadline) {
+  enum class By { cancel, deadline, late_await };
+  const auto use_it_while_its_context_ends = [](By by) {
     std::optional<DeadlineFuture<int>> future;
     workbook::Gate given;
     workbook::Gate listening;
@@ -203,6 +253,8 @@ TEST(Lifecycle, AStopCallbackOfFnMayUseTheFuture) {
         static_cast<void>(future->deadline());
         future->cancel();
         static_cast<void>(future->await(ended()));
+        const auto late = with_deadline(forever, Clock::now() - 1s);
+        static_cast<void>(future->await(late.context()));
         ++calls;
       });
       listening.open();
@@ -211,17 +263,18 @@ TEST(Lifecycle, AStopCallbackOfFnMayUseTheFuture) {
     });
     given.open();
     listening.wait();
-    if (by_deadline) {
-      const auto hurried = with_timeout(forever, soon);
-      static_cast<void>(future->await(hurried.context()));
-    } else {
+    if (by == By::cancel) {
       future->cancel();
+    } else {
+      const auto deadline = Clock::now() + (by == By::deadline ? Clock::duration(soon) : -1s);
+      const auto hurried = with_deadline(forever, deadline);
+      static_cast<void>(future->await(hurried.context()));
     }
     EXPECT_EQ(show(future->await(forever)), "value 7");
     EXPECT_EQ(calls, 1);
   };
-  use_it_while_its_context_ends(false);
-  use_it_while_its_context_ends(true);
+  for (const auto by : {By::cancel, By::deadline, By::late_await})
+    use_it_while_its_context_ends(by);
 }
 
 // Its copy constructor throws when told to: one awaiter that fails to copy the outcome must not

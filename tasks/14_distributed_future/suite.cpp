@@ -5,3 +5,4 @@
 #include "suite_faults.hpp"
 #include "suite_moments.hpp"
 #include "suite_processes.hpp"
+#include "suite_repeats.hpp"

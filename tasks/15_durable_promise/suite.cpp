@@ -108,6 +108,18 @@ TEST(Basic, AResolveAfterARejectIsRefusedAndChangesNothing) {
   EXPECT_EQ(after_restart<int>(folder, "p").error().message, "first");
 }
 
+TEST(Basic, RejectingAgainWithTheSameErrorSucceedsAndWithAnotherDoesNot) {
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  for (const Errc code : {Errc::unavailable, Errc::cancelled, Errc::exception}) {
+    auto promise = DurablePromise<int>::open(storage, "p" + std::to_string(static_cast<int>(code)));
+    ASSERT_TRUE(promise);
+    ASSERT_TRUE(promise->reject(Error{code, "no"}));
+    EXPECT_TRUE(promise->reject(Error{code, "no"})) << "the same error again";
+    EXPECT_FALSE(promise->reject(Error{code, "not at all"})) << "that is another error";
+  }
+}
+
 TEST(Basic, TheTimeOfSettlingIsKept) {
   const Folder folder;
   const auto before = std::chrono::system_clock::now() - 1ms;

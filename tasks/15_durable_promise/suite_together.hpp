@@ -135,6 +135,33 @@ TEST(Lifecycle, AResultThatComesWhileAnAwaiterLooksIsNotMissed) {
       << "the awaiter saw 'pending', and the news came before it began to listen";
 }
 
+TEST(Lifecycle, AResultThatComesBeforeTheEndOfTheContextIsNotMissedEither) {
+  ScriptedStorage storage;
+  auto awaiting = DurablePromise<int>::open(storage, "p");
+  auto resolving = DurablePromise<int>::open(storage, "p");
+  ASSERT_TRUE(awaiting && resolving);
+  auto source = with_cancel(Context::background());
+  std::jthread resolver;
+  workbook::Gate resolved;
+  std::atomic<bool> first{true};
+  bool in_time = false;
+  storage.after_look = [&] {
+    if (!first.exchange(false)) return;
+    resolver = std::jthread([&] {
+      EXPECT_TRUE(resolving->resolve(4));
+      resolved.open();
+    });
+    in_time = resolved.wait_for(100ms);  // not when it looks with a lock held
+    source.cancel();
+  };
+  const auto result = awaiting->await(source.context());
+  if (in_time) {
+    EXPECT_EQ(result, 4)
+        << "the awaiter saw 'pending'; then resolve() returned, and after that the "
+           "context ended. What was there when it ended comes first: look again";
+  }
+}
+
 TEST(Lifecycle, AResultThatCouldNotBeStoredIsNotAResult) {
   ScriptedStorage storage;
   auto promise = DurablePromise<int>::open(storage, "p");

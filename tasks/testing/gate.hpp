@@ -1,9 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <mutex>
 
+#include "eventually.hpp"
 #include "flavour.hpp"
 #include "polling.hpp"
 
@@ -56,6 +59,33 @@ class Gate {
   mutable std::mutex mutex_;
   std::condition_variable opened_;
   bool open_ = false;  // guarded by mutex_
+};
+
+// For functions that must all be able to run at the same time: each calls meet(), the test
+// all_met().
+class Meeting {
+ public:
+  explicit Meeting(std::size_t expected) : expected_(expected) {}
+
+  // Blocks until all_met() has looked.
+  void meet() {
+    ++here_;
+    over_.wait();
+  }
+
+  // Waits until everybody is there, and lets them go; false when somebody never came.
+  [[nodiscard]] bool all_met() {
+    const bool all = eventually([this] { return here_ == expected_; });
+    over_.open();
+    return all;
+  }
+
+  std::size_t here() const { return here_; }
+
+ private:
+  const std::size_t expected_;
+  std::atomic<std::size_t> here_{0};
+  Gate over_;
 };
 
 }  // namespace workbook

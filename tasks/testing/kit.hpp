@@ -6,6 +6,7 @@
 #include "flavour.hpp"
 #include "gate.hpp"
 #include "history.hpp"
+#include "left_alone.hpp"
 #include "outcomes.hpp"
 #include "report.hpp"
 #include "stress.hpp"

@@ -18,6 +18,8 @@
 #include <thread>
 #include <unistd.h>
 
+#include "testing/census.hpp"
+
 namespace workbook::threads {
 
 namespace {
@@ -236,3 +238,18 @@ void EffectiveTime::advance(std::span<const int> tids) {
 }
 
 }  // namespace workbook::threads
+
+#if !defined(WORKBOOK_FLAVOUR_THREAD) && !defined(WORKBOOK_FLAVOUR_ADDRESS) && \
+    !defined(WORKBOOK_FLAVOUR_EXPLORED)
+std::size_t workbook::mapped_areas() {
+  const int fd = ::open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  std::size_t lines = 0;
+  std::array<char, 4096> text{};
+  for (ssize_t got = 0; (got = ::read(fd, text.data(), text.size())) > 0;) {
+    lines += static_cast<std::size_t>(std::count(text.data(), text.data() + got, '\n'));
+  }
+  ::close(fd);
+  return lines;
+}
+#endif

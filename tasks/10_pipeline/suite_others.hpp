@@ -1,0 +1,47 @@
+// Task 10: what happens on other threads while a function or a stop callback of the pipeline runs.
+#pragma once
+
+#include "suite_support.hpp"
+
+namespace pipeline_suite {
+
+TEST(Lifecycle, TheContextMayEndOnAnotherThreadWhileAFunctionRuns) {
+  for (const auto& kind : kinds) {
+    for (const bool by_the_output : {false, true}) {
+      SCOPED_TRACE(kind.name);
+      Source<int> source;
+      auto scope = with_cancel(forever);
+      Future<int> output;
+      output = kind.stage(scope.context(), source.future, [&] {
+        // With a lock of the stage held, the other thread never comes back.
+        std::jthread([&] { by_the_output ? output.cancel() : scope.cancel(); }).join();
+      });
+      kind.call_for(source);
+      const auto result = outcome(output);
+      EXPECT_TRUE(result == "value 7" || result == "error cancelled") << result;
+    }
+  }
+}
+
+TEST(Lifecycle, AnInnerFutureMayAnswerItsCancellationWithAValue) {
+  for (const bool on_another_thread : {false, true}) {
+    Source<int> inner;
+    const std::stop_callback answer(inner.resolver.context().stop_token(), [&] {
+      if (on_another_thread) {
+        std::jthread([&] { inner.resolve(9); }).join();
+      } else {
+        inner.resolve(9);
+      }
+    });
+    auto scope = with_cancel(forever);
+    const auto output =
+        then<int>(scope.context(), ready(1), [&](const Context&, int) { return inner.future; });
+    EXPECT_FALSE(output.settled());
+    scope.cancel();
+    EXPECT_EQ(outcome(inner.future), "value 9");
+    EXPECT_EQ(outcome(output), "error cancelled")
+        << "the context ended first; what the inner future says because of that comes too late";
+  }
+}
+
+}  // namespace pipeline_suite
