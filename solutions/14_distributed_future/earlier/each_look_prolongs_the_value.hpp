@@ -151,7 +151,7 @@ class DistributedFuture {
       if (!another) return;  // the lock goes by itself
       redis = *std::move(another);
     }
-    release_.run(parting, redis, {names.lock}, {token, names.channel});
+    (void)release_.run(parting, redis, {names.lock}, {token, names.channel});
   }
 
   const RedisEndpoint endpoint_;
