@@ -127,10 +127,25 @@ references() {
   return $status
 }
 
-# Every flawed version once, until something rejects it, and every right one.
-versions() {
+# audit OPTION...: every flawed version once, until something rejects it, and every right one.
+audit() {
   timeout "${VERSIONS_SECONDS:-7200}" "$grader" --root . --build-dir "$build" audit --quick \
-    --right-runs "${RIGHT_RUNS:-1}"
+    --right-runs "${RIGHT_RUNS:-1}" "$@"
+}
+
+versions() {
+  local tasks
+  mapfile -t tasks < <(sed -n 's/^number *= *\([0-9]*\).*/--task\n\1/p' tasks/*/task.toml)
+  [[ ${#tasks[@]} -gt 0 ]] && audit "${tasks[@]}"
+}
+
+# The challenges: met by their references, and not by what looks right.
+stretch() {
+  local challenges
+  mapfile -t challenges < <(sed -n 's/^number *= *\([0-9]*\).*/--challenge\ns\1/p' \
+    stretch/*/task.toml)
+  [[ ${#challenges[@]} -gt 0 ]] && run_grader stretch --submission solutions &&
+    audit "${challenges[@]}"
 }
 
 # Each hostile submission scores nothing, for the right reason, and leaves nothing behind.
@@ -154,7 +169,7 @@ step references references
 step versions versions
 step hostile hostile
 step interrupted interrupted
-[[ -d stretch ]] && step stretch run_grader stretch --submission solutions
+step stretch stretch
 
 printf '\n'
 printf '%s\n' "${summary[@]}"
