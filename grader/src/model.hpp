@@ -117,6 +117,7 @@ struct RunOptions {
   // What comes after the first test that failed is not reached. For questions that one failure
   // answers; such an outcome is not kept.
   bool stop_at_failure = false;
+  unsigned test_seconds = 0;  // how long a test may run on an idle machine; 0: as long as usual
   std::vector<std::string> expected;  // every one must be seen; empty: what the program announces
   std::string replay_token;           // explored: run this one schedule
   bool observe = false;               // explored: the undisturbed schedule, told also if it passes

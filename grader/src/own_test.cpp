@@ -29,6 +29,10 @@ constexpr std::chrono::seconds kLongest{90};
 constexpr std::size_t kRights = 3;
 constexpr double kSlow = 2;  // seconds for one run
 constexpr std::chrono::seconds kSlowBreak{2};
+// A version may take so many times what the learner's own took, within these seconds.
+constexpr double kPatience = 20;
+constexpr double kLeastSeconds = 6;
+constexpr double kMostSeconds = 15;
 constexpr Flavour kFlavours[] = {Flavour::plain, Flavour::thread};
 
 const char* circumstances(Flavour flavour) {
@@ -138,8 +142,10 @@ class Judge {
     if (!built.front().refused.empty()) return no("my_test.cpp: " + built.front().refused);
     if (!built.front().ok) return no("my_test.cpp does not compile", built.front().error);
     int unclear_runs = 0;
+    double slowest = 0;
     for (int run = 0; run < passes_on_current; ++run) {
       const auto outcome = run_once(mine);
+      slowest = std::max(slowest, outcome.seconds);
       if (run == 0 && counted(outcome) == 0 && played(outcome).end == End::passed) {
         return no("it does not use workbook::stress or a property yet");
       }
@@ -151,6 +157,9 @@ class Judge {
             last_failure_);
       }
     }
+    // A version that hangs shall not use up the others' time. The same for all, right and wrong.
+    test_seconds_ =
+        static_cast<unsigned>(std::clamp(kPatience * slowest, kLeastSeconds, kMostSeconds));
     OwnTestReport report;
     report.verdict = OwnTest::qualified;
     return report;
@@ -266,6 +275,7 @@ class Judge {
     RunOptions options;
     options.use_cache = false;
     options.stop_at_failure = true;
+    options.test_seconds = test_seconds_;
     options.seed = std::random_device{}();
     auto outcome = bench_.run(what, options, stop_);
     run_seconds_ += outcome.seconds;
@@ -349,6 +359,7 @@ class Judge {
   std::filesystem::path disguises_;
   std::uint64_t seed_ = 0;
   std::vector<bool> buildable_;
+  unsigned test_seconds_ = 0;  // 0: not measured in this grading
   std::string last_failure_;
   std::string killed_;
   double run_seconds_ = 0;

@@ -92,8 +92,9 @@ Box Runner::box() const {
 unsigned Runner::test_seconds() const {
   if (plan_.test_seconds != 0) return plan_.test_seconds;
   const bool plain = plan_.flavour == Flavour::plain;
-  return static_cast<unsigned>((plain ? least_test_seconds : least_sanitized_test_seconds) *
-                               crowding_);
+  const auto usual = plain ? least_test_seconds : least_sanitized_test_seconds;
+  const auto asked = plan_.options.test_seconds;
+  return static_cast<unsigned>((asked != 0 ? asked : usual) * crowding_);
 }
 
 OuterLimits Runner::limits() const {
