@@ -28,7 +28,7 @@ constexpr auto kRules = "own test, rules 1";
 constexpr std::chrono::seconds kLongest{90};
 constexpr std::size_t kRights = 3;
 constexpr double kSlow = 2;  // seconds for one run
-constexpr std::chrono::seconds kSlowBreak{2};
+constexpr std::chrono::seconds kSlowBreak{5};
 // A version may take so many times what the learner's own took, within these seconds.
 constexpr double kPatience = 20;
 constexpr double kLeastSeconds = 6;
@@ -157,16 +157,23 @@ class Judge {
             last_failure_);
       }
     }
-    // A version that hangs shall not use up the others' time. The same for all, right and wrong.
-    test_seconds_ =
-        static_cast<unsigned>(std::clamp(kPatience * slowest, kLeastSeconds, kMostSeconds));
+    limit_tests(slowest);
     OwnTestReport report;
     report.verdict = OwnTest::qualified;
     return report;
   }
 
+  // A version that hangs shall not use up the others' time. The same for all, right and wrong.
+  void limit_tests(double slowest) {
+    test_seconds_ =
+        static_cast<unsigned>(std::clamp(kPatience * slowest, kLeastSeconds, kMostSeconds));
+  }
+
   OwnTestReport try_versions() {
     if (versions_.suspects.empty()) return no("there is no earlier version to break");
+    if (test_seconds_ == 0) {  // the learner's header was tried in an earlier grading
+      limit_tests(run_once(program(versions_.current.original, Flavour::plain)).seconds);
+    }
     choose_rights();
     for (auto& right : versions_.rights) disguise(right, disguises_, seed_);
     if (auto problem = build_rights()) return *problem;
@@ -359,7 +366,7 @@ class Judge {
   std::filesystem::path disguises_;
   std::uint64_t seed_ = 0;
   std::vector<bool> buildable_;
-  unsigned test_seconds_ = 0;  // 0: not measured in this grading
+  unsigned test_seconds_ = 0;  // 0: not measured yet
   std::string last_failure_;
   std::string killed_;
   double run_seconds_ = 0;

@@ -66,6 +66,33 @@ TEST(MyTest, TheEarliestOfFourWinsAndNoTimerIsLeft) {
       });
 }
 
+TEST(MyTest, ThirtyAwaitsStartNoThread) {
+  constexpr std::size_t awaiters = 30;
+  const auto before = workbook::live_threads();
+  workbook::stress_on(
+      awaiters + 1, workbook::rounds(10),
+      [] {
+        auto state = std::make_unique<State>();
+        state->copies.assign(awaiters, *state->future);
+        return state;
+      },
+      [before](auto& state, std::size_t thread) {
+        if (thread == 0) {
+          EXPECT_TRUE(eventually([&] {
+            return state->left == awaiters && state->future->deadline() == state->start + 1h;
+          }));
+          // Ours, fn's, the timer's, and a few that an odd design may want.
+          EXPECT_LE(workbook::live_threads(), before + awaiters + 12) << "who are they all?";
+          state->may_end->open();
+        } else {
+          ++state->left;
+          const auto mine = with_deadline(forever, state->start + thread * 1h);
+          EXPECT_EQ(show(state->copies[thread - 1].await(mine.context())), "value 7");
+        }
+      },
+      [](auto&) {});
+}
+
 TEST(MyTest, TheMostHurriedOneEndsFnAndNobodyElseDoes) {
   workbook::stress_on(
       4, workbook::rounds(60), fresh_state(),
