@@ -9,7 +9,7 @@
 #
 # ADVISORY names steps whose failure is told but does not count; POINTS_EACH is what the references
 # must earn on average (3). RIGHT_RUNS=0 leaves the alternatives to `make audit`, VERSIONS_SECONDS
-# bounds the step.
+# bounds the step; KILLS is how often a grader is killed (30).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 
@@ -152,7 +152,7 @@ stretch() {
 hostile() { build_and_test "$build/checked" grader_bench_tests -L bench --timeout 600; }
 
 # Graders that are killed, run out of disk or meet each other lose nothing.
-interrupted() { BUILD=$build timeout 600 bash grader/tests/interrupted.sh; }
+interrupted() { BUILD=$build timeout 1200 bash grader/tests/interrupted.sh "${KILLS:-30}"; }
 
 wanted=("$@")
 printf '=== building the grader\n'
