@@ -26,6 +26,7 @@ TEST(Lifecycle, TheContextMayEndOnAnotherThreadWhileAFunctionRuns) {
 TEST(Lifecycle, AnInnerFutureMayAnswerItsCancellationWithAValue) {
   for (const bool on_another_thread : {false, true}) {
     Source<int> inner;
+    workbook::Gate called;  // before that the inner future is nobody's
     const std::stop_callback answer(inner.resolver.context().stop_token(), [&] {
       if (on_another_thread) {
         std::jthread([&] { inner.resolve(9); }).join();
@@ -34,8 +35,11 @@ TEST(Lifecycle, AnInnerFutureMayAnswerItsCancellationWithAValue) {
       }
     });
     auto scope = with_cancel(forever);
-    const auto output =
-        then<int>(scope.context(), ready(1), [&](const Context&, int) { return inner.future; });
+    const auto output = then<int>(scope.context(), ready(1), [&](const Context&, int) {
+      called.open();
+      return inner.future;
+    });
+    ASSERT_TRUE(called.wait_for());
     EXPECT_FALSE(output.settled());
     scope.cancel();
     EXPECT_EQ(outcome(inner.future), "value 9");

@@ -105,7 +105,7 @@ void check_counting() {
     T second = std::move(first);
     EXPECT_EQ(T::live(), 2) << "a moved-from value lives on";
     EXPECT_EQ(second.value, 7);
-    EXPECT_EQ(first.value, -1);
+    EXPECT_EQ(first.value, -1);  // NOLINT(bugprone-use-after-move): that is the question
     first = std::move(second);
     EXPECT_EQ(first, T(7));
     EXPECT_EQ(T::live(), 2);

@@ -15,7 +15,6 @@ namespace {
 
 using workbook::Gate;
 using workbook::stacks::in_words;
-using workbook::stacks::Stack;
 using workbook::stacks::Symbol;
 
 void* at(std::uintptr_t number) { return reinterpret_cast<void*>(number); }
