@@ -5,9 +5,6 @@
 // https://www.postgresql.org/docs/current/libpq-async.html
 #pragma once
 
-#include <array>
-#include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -17,19 +14,15 @@
 #include <optional>
 #include <poll.h>
 #include <postgresql/libpq-fe.h>
-#include <stop_token>
 #include <string>
 #include <string_view>
-#include <sys/eventfd.h>
-#include <system_error>
-#include <type_traits>
-#include <unistd.h>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "context.hpp"
 #include "error.hpp"
+#include "socket_waiter.hpp"
 
 namespace futures {
 
@@ -72,47 +65,6 @@ class PostgresTable {
   std::shared_ptr<PGresult> result_;
 };
 
-namespace detail {
-
-// Waits for a socket, for the end of a context, or for a while, whichever comes first.
-class PostgresWaiter {
- public:
-  explicit PostgresWaiter(const Context& context)
-      : context_(context), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-  ~PostgresWaiter() { close(wake_); }
-  PostgresWaiter(const PostgresWaiter&) = delete;
-  PostgresWaiter& operator=(const PostgresWaiter&) = delete;
-
-  // poll(2)'s events that are there; 0: none until then. What is there already beats the end of
-  // the context.
-  Result<short> wait(int fd, short events, std::optional<Clock::time_point> until = {}) const {
-    const auto ring = [this] { eventfd_write(wake_, 1); };
-    const std::stop_callback callback(context_.stop_token(), ring);
-    while (true) {
-      std::array<pollfd, 2> polled{pollfd{fd, events, 0}, pollfd{wake_, POLLIN, 0}};
-      if (poll(polled.data(), polled.size(), left(until)) < 0 && errno != EINTR) {
-        return std::unexpected(
-            Error{Errc::unavailable, std::generic_category().message(errno) + " while waiting"});
-      }
-      if (polled[0].revents != 0) return polled[0].revents;
-      if (context_.done()) return std::unexpected(*context_.error());
-      if (until && Clock::now() >= *until) return 0;
-    }
-  }
-
- private:
-  static int left(std::optional<Clock::time_point> until) {
-    if (!until) return -1;
-    const auto time = std::chrono::ceil<std::chrono::milliseconds>(*until - Clock::now()).count();
-    return time <= 0 ? 0 : time < 60'000 ? static_cast<int>(time) : 60'000;
-  }
-
-  Context context_;
-  int wake_;
-};
-
-}  // namespace detail
-
 // One connection. For one thread at a time: a thread opens its own.
 //
 // After an Error other than Errc::service_error the connection is broken: an answer may still be on
@@ -132,7 +84,7 @@ class Postgres {
       return postgres.fail(
           {senseless ? Errc::invalid_argument : Errc::unavailable, postgres.words()});
     }
-    const detail::PostgresWaiter waiter(context);
+    const detail::SocketWaiter waiter(context);
     for (auto next = PGRES_POLLING_WRITING; next != PGRES_POLLING_OK;) {
       const short events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
       if (auto ready = waiter.wait(PQsocket(connection), events); !ready) {
@@ -159,7 +111,7 @@ class Postgres {
     if (!usable()) return std::unexpected(Error{Errc::unavailable, "the connection is broken"});
     sqlstate_.clear();
     if (auto sent = send(statement, parameters); !sent) return std::unexpected(sent.error());
-    const detail::PostgresWaiter waiter(context);
+    const detail::SocketWaiter waiter(context);
     std::optional<PostgresTable> table;
     std::optional<Error> refused;
     while (true) {
@@ -193,7 +145,7 @@ class Postgres {
   Result<std::optional<std::string>> notification(const Context& context, Clock::duration at_most) {
     if (!usable()) return std::unexpected(Error{Errc::unavailable, "the connection is broken"});
     const auto until = detail::after(at_most);
-    const detail::PostgresWaiter waiter(context);
+    const detail::SocketWaiter waiter(context);
     while (true) {
       if (PQconsumeInput(connection_.get()) == 0) return fail({Errc::unavailable, words()});
       if (const std::unique_ptr<PGnotify, void (*)(void*)> heard(PQnotifies(connection_.get()),
@@ -265,7 +217,7 @@ class Postgres {
   }
 
   // Sends what is left to send, and waits until PQgetResult has something to say.
-  Result<void> receive(const detail::PostgresWaiter& waiter) {
+  Result<void> receive(const detail::SocketWaiter& waiter) {
     auto* connection = connection_.get();
     while (true) {
       const int unsent = PQflush(connection);

@@ -5,8 +5,6 @@
 // Commands and replies: https://redis.io/docs/latest/develop/reference/protocol-spec/
 #pragma once
 
-#include <array>
-#include <cerrno>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -18,19 +16,17 @@
 #include <poll.h>
 #include <signal.h>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <string_view>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <system_error>
 #include <time.h>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
 #include "context.hpp"
 #include "error.hpp"
+#include "socket_waiter.hpp"
 
 namespace futures {
 
@@ -84,35 +80,6 @@ struct RedisReply {
 };
 
 namespace detail {
-
-// Waits for a file descriptor or for the end of a context, whichever comes first.
-class RedisWaiter {
- public:
-  explicit RedisWaiter(const Context& context)
-      : context_(context), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-  ~RedisWaiter() { close(wake_); }
-  RedisWaiter(const RedisWaiter&) = delete;
-  RedisWaiter& operator=(const RedisWaiter&) = delete;
-
-  // poll(2)'s events that are there. What is there already beats the end of the context.
-  Result<short> wait(int fd, short events) const {
-    const auto ring = [this] { eventfd_write(wake_, 1); };
-    const std::stop_callback callback(context_.stop_token(), ring);
-    while (true) {
-      std::array<pollfd, 2> polled{pollfd{fd, events, 0}, pollfd{wake_, POLLIN, 0}};
-      if (poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) {
-        return std::unexpected(
-            Error{Errc::unavailable, std::generic_category().message(errno) + " while waiting"});
-      }
-      if (polled[0].revents != 0) return polled[0].revents;
-      if (context_.done()) return std::unexpected(*context_.error());
-    }
-  }
-
- private:
-  Context context_;
-  int wake_;
-};
 
 // hiredis writes without MSG_NOSIGNAL: a server that went away would end the whole process.
 class BlockSigpipe {
@@ -185,7 +152,7 @@ class Redis {
     if (!redis.connection_) return std::unexpected(redis.broken("out of memory"));
     if (redis.connection_->err != 0)
       return std::unexpected(redis.broken(redis.connection_->errstr));
-    const auto ready = detail::RedisWaiter(context).wait(redis.connection_->fd, POLLOUT);
+    const auto ready = detail::SocketWaiter(context).wait(redis.connection_->fd, POLLOUT);
     if (!ready) return std::unexpected(ready.error());
     int problem = 0;
     socklen_t size = sizeof problem;
@@ -209,7 +176,7 @@ class Redis {
     }
     redisAppendCommandArgv(connection_.get(), static_cast<int>(data.size()), data.data(),
                            sizes.data());
-    const detail::RedisWaiter waiter(context);
+    const detail::SocketWaiter waiter(context);
     if (auto sent = flush(waiter); !sent) return std::unexpected(sent.error());
     return read(waiter, Owed::yes);
   }
@@ -223,7 +190,7 @@ class Redis {
   // whose context ends leaves the connection good: no answer is owed.
   Result<RedisReply> next(const Context& context) {
     if (!connection_) return std::unexpected(unusable());
-    return read(detail::RedisWaiter(context), Owed::no);
+    return read(detail::SocketWaiter(context), Owed::no);
   }
 
   bool usable() const { return connection_ != nullptr; }
@@ -250,7 +217,7 @@ class Redis {
     return std::unexpected(std::move(error));
   }
 
-  Result<void> flush(const detail::RedisWaiter& waiter) {
+  Result<void> flush(const detail::SocketWaiter& waiter) {
     const detail::BlockSigpipe quiet;
     for (int done = 0; done == 0;) {
       if (redisBufferWrite(connection_.get(), &done) != REDIS_OK) {
@@ -267,7 +234,7 @@ class Redis {
     return {};
   }
 
-  Result<RedisReply> read(const detail::RedisWaiter& waiter, Owed owed) {
+  Result<RedisReply> read(const detail::SocketWaiter& waiter, Owed owed) {
     while (true) {
       void* raw = nullptr;
       if (redisGetReplyFromReader(connection_.get(), &raw) != REDIS_OK) {
