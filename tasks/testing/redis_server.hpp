@@ -3,22 +3,18 @@
 #pragma once
 
 #include <string>
-#include <sys/types.h>
 #include <vector>
 
 #include "runtime/redis.hpp"
+#include "testing/server_process.hpp"
 
 namespace workbook {
 
-// Start it from the thread that runs the test and keep that thread alive: the server is told to die
-// with the thread that started it, so that a crash of the test leaves nothing behind.
+// As any ServerProcess it belongs to the thread that started it.
 class RedisServer {
  public:
   // Extra options as on redis-server's command line, e.g. {"--maxmemory", "1mb"}.
   explicit RedisServer(std::vector<std::string> options = {});
-  ~RedisServer();
-  RedisServer(const RedisServer&) = delete;
-  RedisServer& operator=(const RedisServer&) = delete;
 
   const futures::RedisEndpoint& endpoint() const { return endpoint_; }
 
@@ -34,12 +30,10 @@ class RedisServer {
 
  private:
   bool answers() const;
-  bool gone();
 
   std::vector<std::string> options_;
-  std::string folder_;
+  ServerProcess process_;
   futures::RedisEndpoint endpoint_;
-  pid_t pid_ = 0;
 };
 
 }  // namespace workbook
