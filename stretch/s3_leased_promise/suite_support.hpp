@@ -19,6 +19,7 @@
 #include "runtime/context.hpp"
 #include "runtime/error.hpp"
 #include "runtime/postgres.hpp"
+#include "testing/caller.hpp"
 #include "testing/kit.hpp"
 #include "testing/postgres_server.hpp"
 #include "testing/process.hpp"
@@ -39,15 +40,10 @@ using Claimed = Result<std::optional<Lease>>;
 // A time that no test lives to see: what depends on it must not happen within a test.
 constexpr milliseconds never = 10min;
 
-// What a test must not have to wait for: patience, until it has been disappointed once. A suite
-// that has failed anyway shall not take long over it.
-inline std::atomic<bool> disappointed{false};
-inline std::chrono::steady_clock::duration patience() { return disappointed ? 3s : 15s; }
+inline workbook::Patience patience{15s};
 template <class Pred>
 bool eventually(Pred pred) {
-  const bool in_time = workbook::eventually(pred, patience());
-  if (!in_time) disappointed = true;
-  return in_time;
+  return patience.eventually(std::move(pred));
 }
 
 // The server of all tests that do not disturb it.
@@ -154,53 +150,15 @@ class World {
   std::string name_;
 };
 
-// Calls something on a thread of its own; the context ends when patience does, or with cancel().
+// Calls something on a thread of its own, until the end of its scope at the longest.
 template <class T>
-class Caller {
+class Caller : public workbook::Caller<T> {
  public:
   template <class F>
-  explicit Caller(F call)
-      : source_(with_timeout(forever, patience())),
-        thread_([this, call = std::move(call)]() mutable {
-          try {
-            result_ = call(source_.context());
-          } catch (const std::exception& e) {
-            result_ = std::unexpected(Error{Errc::exception, "it threw: "s + e.what()});
-          } catch (...) {
-            result_ = std::unexpected(Error{Errc::exception, "it threw"});
-          }
-          const auto ended = source_.context().error();
-          out_of_patience_ = ended && ended->code == Errc::deadline_exceeded;
-          if (out_of_patience_) disappointed = true;
-          returned_.open();
-        }) {}
+  explicit Caller(F call) : workbook::Caller<T>(patience, std::move(call)) {}
   Caller(const Caller&) = delete;
   Caller& operator=(const Caller&) = delete;
-  ~Caller() {
-    source_.cancel();
-    thread_.join();
-  }
-
-  void cancel() { source_.cancel(); }
-  bool has_returned() const { return returned_.is_open(); }
-  // False: it has not, or only because our patience was its context's.
-  bool returns() {
-    const bool returned = returned_.wait_for(patience() + 5s);
-    if (!returned) disappointed = true;
-    return returned && !out_of_patience_;
-  }
-  // Waits for the end of the call.
-  const Result<T>& result() {
-    returned_.wait();
-    return result_;
-  }
-
- private:
-  CancelSource source_;
-  Gate returned_;
-  Result<T> result_ = std::unexpected(Error{Errc::closed, "it has not returned"});
-  bool out_of_patience_ = false;
-  std::thread thread_;
+  ~Caller() { this->cancel(); }
 };
 
 // The outcome with the words of an error, and without the megabytes of a value.
@@ -239,7 +197,7 @@ inline void set_up(LeaseStore& store, const std::vector<std::string>& ids) {
 inline Outcome got(LeaseStore& store, std::string_view id) {
   const auto limit = with_timeout(forever, patience());
   auto outcome = store.await(limit.context(), id);
-  if (limit.context().done()) disappointed = true;
+  if (limit.context().done()) patience.disappoint();
   return outcome;
 }
 

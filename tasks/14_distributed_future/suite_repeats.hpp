@@ -1,5 +1,5 @@
-// What is asked again and again: values that are found, keys that change while one asks, and news
-// without end.
+// What is asked again and again, or answered late: values that are found, keys that change while
+// one asks, a server that takes its time, and news without end.
 #pragma once
 
 #include <atomic>
@@ -43,6 +43,36 @@ TEST(Lifecycle, TheLockIsGivenBackAtWhateverMomentAValueComes) {
     EXPECT_TRUE(eventually([&] { return !watcher.lock_of(key); }))
         << "another process stored its value just before command " << n
         << ", get() has returned, and the lock is still there: nobody can compute until it ends";
+  }
+}
+
+// A command that is sent under a context that has ended may be carried out all the same, if the
+// server is quick. Nobody can rely on that: this server is not.
+TEST(Lifecycle, TheLockIsGivenBackThoughTheServerTakesItsTime) {
+  for (int round = 0; round < 3 && !testing::Test::HasFailure(); ++round) {
+    const auto key = fresh_key();
+    auto source = with_cancel(forever);
+    std::atomic<bool> cancelled{false};
+    Gate returned;
+    const Wire wire(private_server(), [&](const Command&) {
+      if (cancelled) (void)returned.wait_for(100ms);
+      return Pass::on;
+    });
+    auto future = make(wire.endpoint());
+    const auto result =
+        future.get(source.context(), key, [&](const Context&) -> Result<std::string> {
+          source.cancel();
+          cancelled = true;
+          return std::unexpected(Error{Errc::cancelled, "as told"});
+        });
+    returned.open();
+    EXPECT_FALSE(result) << told(result);
+    Other other(private_server());
+    EXPECT_TRUE(eventually([&] { return !other.lock_of(key); }))
+        << "the caller has cancelled and get() has returned, and fut-lock:KEY is still there: did "
+           "it "
+           "wait for the server's answer when it gave the lock back, or only until its context "
+           "ended?";
   }
 }
 

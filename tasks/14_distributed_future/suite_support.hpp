@@ -18,6 +18,7 @@
 
 #include "distributed_future.hpp"
 #include "runtime/redis.hpp"
+#include "testing/caller.hpp"
 #include "testing/kit.hpp"
 #include "testing/process.hpp"
 #include "testing/redis_server.hpp"
@@ -37,17 +38,10 @@ using Compute = Fn<Result<std::string>(const Context&)>;
 // A time that no test lives to see: what depends on it must not happen within a test.
 constexpr milliseconds never = 10min;
 
-// What a test must not have to wait for: patience, until it has been disappointed once. A suite
-// that has failed anyway shall not take long over it.
-inline std::atomic<bool> disappointed{false};
-inline std::chrono::steady_clock::duration patience() {
-  return disappointed.load() ? std::chrono::steady_clock::duration(3s) : workbook::patience;
-}
+inline workbook::Patience patience{workbook::patience};
 template <class Pred>
 bool eventually(Pred pred) {
-  const bool in_time = workbook::eventually(pred, patience());
-  if (!in_time) disappointed = true;
-  return in_time;
+  return patience.eventually(std::move(pred));
 }
 
 // A server of this run alone, for tests that look closer than a learner's own server allows.
@@ -203,48 +197,15 @@ struct Slow {
   }
 };
 
-// Calls get() on a thread of its own; the context ends when patience does, or with the caller.
-class Caller {
+// Calls get() on a thread of its own.
+class Caller : public workbook::Caller<std::string> {
  public:
   Caller(DistributedFuture& future, std::string key, Compute compute)
-      : source_(with_timeout(forever, patience())),
-        thread_([this, &future, key = std::move(key), compute = std::move(compute)]() mutable {
-          try {
-            result_ = future.get(source_.context(), key, std::move(compute));
-          } catch (const std::exception& e) {
-            result_ = std::unexpected(Error{Errc::exception, "get() threw: "s + e.what()});
-          } catch (...) {
-            result_ = std::unexpected(Error{Errc::exception, "get() threw"});
-          }
-          const auto ended = source_.context().error();
-          out_of_patience_ = ended && ended->code == Errc::deadline_exceeded;
-          if (out_of_patience_) disappointed = true;
-          returned_.open();
-        }) {}
-  Caller(const Caller&) = delete;
-  Caller& operator=(const Caller&) = delete;
-  ~Caller() { thread_.join(); }
-
-  void cancel() { source_.cancel(); }
-  bool has_returned() const { return returned_.is_open(); }
-  // False: it has not, or only because our patience was its context's.
-  bool returns() {
-    const bool returned = returned_.wait_for(patience() + 5s);
-    if (!returned) disappointed = true;
-    return returned && !out_of_patience_;
-  }
-  // Waits for the end of get().
-  const Result<std::string>& result() {
-    returned_.wait();
-    return result_;
-  }
-
- private:
-  CancelSource source_;
-  Gate returned_;
-  Result<std::string> result_ = std::unexpected(Error{Errc::closed, "get() has not returned"});
-  bool out_of_patience_ = false;
-  std::thread thread_;
+      : workbook::Caller<std::string>(
+            patience, [&future, key = std::move(key),
+                       compute = std::move(compute)](const Context& context) mutable {
+              return future.get(context, key, std::move(compute));
+            }) {}
 };
 
 // The outcome with the words of an error, and without the megabytes of a value.
