@@ -187,10 +187,16 @@ void ChannelLog::end(const Event& event) {
   } else if (status == "skipped") {
     seen.result.outcome = Outcome::not_run;
     if (seen.result.headline.empty()) seen.result.headline = seen.result.verdict;
-  } else {
-    if (seen.result.outcome == Outcome::not_run) seen.result.outcome = Outcome::failed;
-    has_failure_ = true;
+  } else if (seen.result.outcome == Outcome::not_run) {
+    seen.result.outcome = Outcome::failed;
   }
+}
+
+bool ChannelLog::has_failure() const {
+  return std::ranges::any_of(tests_, [](const auto& test) {
+    const auto outcome = test.second.result.outcome;
+    return test.second.ended && outcome != Outcome::passed && outcome != Outcome::not_run;
+  });
 }
 
 TestResult* ChannelLog::open_test(const Event& event) {

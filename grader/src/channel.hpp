@@ -33,8 +33,8 @@ class ChannelLog {
   bool canary_failed() const { return canary_failed_; }
   // Why this run can't be believed; empty when it can.
   const std::string& forgery() const { return forgery_; }
-  // A test ended in any other way than by passing or leaving itself out.
-  bool has_failure() const { return has_failure_; }
+  // Whether a test has ended in any other way than by passing or leaving itself out.
+  bool has_failure() const;
   // The test that was started and has not ended; empty when there is none.
   const std::string& current() const { return current_; }
   // The test that ended last.
@@ -72,7 +72,6 @@ class ChannelLog {
   bool began_ = false;
   bool done_ = false;
   bool canary_failed_ = false;
-  bool has_failure_ = false;
   std::size_t total_ = 0;
 };
 

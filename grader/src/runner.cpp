@@ -308,9 +308,10 @@ RunOutcome Runner::finish() {
     } else if (!known) {
       // After a run that came to its end it should have been there.
       const bool died = !outcome_.problem.empty() || std::ranges::any_of(results_, [this](auto& r) {
-        return r.second.outcome == Outcome::crashed || r.second.outcome == Outcome::hung ||
-               r.second.outcome == Outcome::raced || r.second.outcome == Outcome::sanitizer ||
-               plan_.options.stop_at_failure;
+        const auto outcome = r.second.outcome;
+        return outcome == Outcome::crashed || outcome == Outcome::hung ||
+               outcome == Outcome::raced || outcome == Outcome::sanitizer ||
+               (outcome == Outcome::failed && plan_.options.stop_at_failure);
       });
       result.outcome = died ? Outcome::not_run : Outcome::missing;
       result.headline = died ? "not reached" : "this test never ran";

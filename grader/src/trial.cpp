@@ -30,11 +30,9 @@ class Trial {
         return *result;
       }
     }
-    // Only now those that took long to break: each confirmation would have kept the others waiting.
-    for (const auto& [suspect, how] : postponed_) {
-      if (auto result = go_into(suspect, how)) return *result;
-    }
+    if (auto result = go_into_postponed()) return *result;
     if (auto result = screen(alive_, tries_per_version - kFirstTries)) return *result;
+    if (auto result = go_into_postponed()) return *result;
     if (players_.suspects == 0) return screen_rights();
     return too_rarely_.value_or(TrialResult{.verdict = Verdict::breaks_nothing});
   }
@@ -43,7 +41,8 @@ class Trial {
   enum class Side { right, suspect };
 
   // Plays each of `suspects`, and a right version for every second one, `rounds` times, in shuffled
-  // order, and goes into a suspect as soon as it breaks. `suspects` may be alive_ itself.
+  // order, and goes into a suspect as soon as it breaks, unless that took long. `suspects` may be
+  // alive_ itself.
   std::optional<TrialResult> screen(const std::vector<std::size_t>& suspects, int rounds) {
     for (int round = 0; round < rounds; ++round) {
       std::vector<std::pair<Side, std::size_t>> order;
@@ -57,8 +56,8 @@ class Trial {
         const auto played = play(side, suspect);
         if (ended_) return ended_;
         if (side == Side::suspect && played.end == Played::End::broke) {
-          if (played.slow && rounds == kFirstTries) {
-            std::erase(alive_, suspect);
+          std::erase(alive_, suspect);
+          if (played.slow) {
             postponed_.emplace_back(suspect, played.how);
           } else if (auto result = go_into(suspect, played.how)) {
             return result;
@@ -75,10 +74,17 @@ class Trial {
     return ended_.value_or(TrialResult{.verdict = Verdict::breaks_nothing});
   }
 
+  // Those that took long to break: each confirmation would have kept the others waiting.
+  std::optional<TrialResult> go_into_postponed() {
+    for (const auto& [suspect, how] : std::exchange(postponed_, {})) {
+      if (auto result = go_into(suspect, how)) return result;
+    }
+    return std::nullopt;
+  }
+
   // Confirms that `suspect` really is broken by the test. The run that drew our attention does not
   // count: it was picked because it broke.
   std::optional<TrialResult> go_into(std::size_t suspect, const std::string& how) {
-    std::erase(alive_, suspect);
     if (players_.counts && !players_.counts(suspect)) return std::nullopt;
     Tally tally;
     int right_runs = 0;

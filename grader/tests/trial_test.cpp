@@ -1,7 +1,12 @@
-// The odds of the third point, measured with coins. GRADING.md quotes these.
+// The odds of the third point, computed and measured with coins. GRADING.md quotes these.
 #include "trial.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <gtest/gtest.h>
+#include <utility>
+#include <vector>
 
 namespace grader {
 namespace {
@@ -67,6 +72,53 @@ TEST(Odds, ATestThatFailsAtRandomIsToldSo) {
 
 TEST(Odds, ATestThatNeverFailsBreaksNothing) {
   EXPECT_EQ(share({}, Verdict::breaks_nothing, 100), 1);
+}
+
+// The chance that a version which breaks with probability `on_suspect` in a run is believed to be
+// broken, when right ones break with `on_right`: exactly, one run at a time.
+double chance_of_belief(double on_suspect, double on_right) {
+  std::vector<double> broken = {1};  // by number of failures: the chance to be still undecided
+  double believed = 0;
+  int runs = 0;
+  for (const int look : looks) {
+    for (; runs < look; ++runs) {
+      const double rights_pass = (1 - on_right) * (1 - on_right);
+      std::vector<double> next(broken.size() + 1);
+      for (std::size_t k = 0; k < broken.size(); ++k) {
+        next[k] += broken[k] * rights_pass * (1 - on_suspect);
+        next[k + 1] += broken[k] * rights_pass * on_suspect;
+      }
+      broken = std::move(next);
+    }
+    for (std::size_t k = 0; k < broken.size(); ++k) {
+      if (chance_of_luck({.runs = look, .broken = static_cast<int>(k)}, 2 * look) > luck_limit) {
+        continue;
+      }
+      believed += std::exchange(broken[k], 0);
+    }
+  }
+  return believed;
+}
+
+TEST(Odds, AFalseAwardIsAsRareAsGradingMdSays) {
+  double most = 0;
+  for (int rate = 1; rate < 1000; ++rate) {
+    most = std::max(most, chance_of_belief(rate / 1000.0, rate / 1000.0));
+  }
+  EXPECT_NEAR(most, 1.4e-6, 0.05e-6);
+}
+
+TEST(Odds, AFalseDenialIsAsRareAsGradingMdSays) {
+  const auto denied = [](double rate) {
+    const double unnoticed = std::pow(1 - rate, tries_per_version);
+    return unnoticed + (1 - unnoticed) * (1 - chance_of_belief(rate, 0));
+  };
+  EXPECT_NEAR(denied(0.5), 15e-6, 0.5e-6);
+  EXPECT_NEAR(denied(0.3), 35e-4, 0.5e-4);
+  EXPECT_NEAR(denied(0.25), 15e-3, 0.5e-3);
+  EXPECT_NEAR(denied(0.2), 0.08, 0.005);
+  EXPECT_NEAR(denied(0.15), 0.38, 0.005);
+  EXPECT_GT(denied(0.1), 0.5) << "mostly hears that this is too rare";
 }
 
 TEST(Odds, ChanceOfLuckIsFishersExactTest) {

@@ -139,9 +139,8 @@ class Audit {
     }
     const Load load(loaded);
     const auto cores = std::max(1U, std::thread::hardware_concurrency());
-    // A version that hangs keeps no core busy.
-    const auto hopeful = request_.quick ? 2 * cores : cores;
-    WorkQueue queue(setting_.jobs > 0 ? setting_.jobs : hopeful);
+    const auto usual = request_.quick ? 2 * cores : cores;  // one that hangs keeps no core busy
+    WorkQueue queue(setting_.jobs > 0 ? setting_.jobs : usual);
     for (int round = 0; round < runs; ++round) {
       for (auto& candidate : candidates_) {
         const auto wanted = candidate.counts.right ? request_.right_runs : request_.earlier_runs;
