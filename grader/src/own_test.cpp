@@ -28,7 +28,6 @@ constexpr auto kRules = "own test, rules 1";
 constexpr std::chrono::seconds kLongest{90};
 constexpr std::size_t kRights = 3;
 constexpr double kSlow = 2;  // seconds for one run
-constexpr std::chrono::seconds kSlowBreak{5};
 // A version may take so many times what the learner's own took, within these seconds.
 constexpr double kPatience = 20;
 constexpr double kLeastSeconds = 6;
@@ -193,11 +192,7 @@ class Judge {
             [&](std::size_t suspect) {
               const auto& version = versions_.suspects[suspect % per_flavour];
               if (!buildable_[suspect]) return Played{};
-              const auto before = Clock::now();
-              auto one =
-                  played(run_once(program(version.disguised, kFlavours[suspect / per_flavour])));
-              one.slow = Clock::now() - before > kSlowBreak;
-              return one;
+              return played(run_once(program(version.disguised, kFlavours[suspect / per_flavour])));
             },
         .prepare = [&](std::size_t from, std::size_t to) { prepare(from, to); },
         .counts =
@@ -306,7 +301,7 @@ class Judge {
                                 ? test.failures.front().message
                                 : test.headline;
       last_failure_ = fmt::format("{}: {}", as_sentence(test.name), message);
-      return {End::broke, how_it_broke(test)};
+      return {End::broke, how_it_broke(test), outcome.seconds};
     }
     if (!outcome.problem.empty()) return {End::unclear, outcome.problem};
     if (outcome.tests.empty()) return {End::unclear, "it has no tests"};

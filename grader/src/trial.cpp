@@ -1,6 +1,8 @@
 #include "trial.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -13,6 +15,9 @@ using Verdict = TrialResult::Verdict;
 // Suspects are built and first played in groups of this size: most tests break one of the first.
 constexpr std::size_t kGroup = 2;
 constexpr int kFirstTries = 2;
+// A version that took n seconds to break makes way for about n further groups: to confirm it takes
+// at least eight times as long, and any of them may break at once.
+constexpr double kGroupsPerSecond = 1;
 // In a row; a single stumble of the machine is forgiven.
 constexpr int kUnclearLimit = 3;
 
@@ -29,16 +34,24 @@ class Trial {
               {alive_.end() - static_cast<std::ptrdiff_t>(to - from), alive_.end()}, kFirstTries)) {
         return *result;
       }
+      ++group_;
+      if (auto result = go_into_postponed(group_)) return *result;
     }
-    if (auto result = go_into_postponed()) return *result;
+    constexpr auto all = std::numeric_limits<double>::infinity();
+    if (auto result = go_into_postponed(all)) return *result;
     if (auto result = screen(alive_, tries_per_version - kFirstTries)) return *result;
-    if (auto result = go_into_postponed()) return *result;
+    if (auto result = go_into_postponed(all)) return *result;
     if (players_.suspects == 0) return screen_rights();
     return too_rarely_.value_or(TrialResult{.verdict = Verdict::breaks_nothing});
   }
 
  private:
   enum class Side { right, suspect };
+  struct Postponed {
+    std::size_t suspect;
+    std::string how;
+    double turn;  // after so many groups
+  };
 
   // Plays each of `suspects`, and a right version for every second one, `rounds` times, in shuffled
   // order, and goes into a suspect as soon as it breaks, unless that took long. `suspects` may be
@@ -57,8 +70,8 @@ class Trial {
         if (ended_) return ended_;
         if (side == Side::suspect && played.end == Played::End::broke) {
           std::erase(alive_, suspect);
-          if (played.slow) {
-            postponed_.emplace_back(suspect, played.how);
+          if (const double groups = std::floor(played.seconds * kGroupsPerSecond); groups > 0) {
+            postponed_.push_back({suspect, played.how, group_ + 1 + groups});
           } else if (auto result = go_into(suspect, played.how)) {
             return result;
           }
@@ -74,10 +87,14 @@ class Trial {
     return ended_.value_or(TrialResult{.verdict = Verdict::breaks_nothing});
   }
 
-  // Those that took long to break: each confirmation would have kept the others waiting.
-  std::optional<TrialResult> go_into_postponed() {
-    for (const auto& [suspect, how] : std::exchange(postponed_, {})) {
-      if (auto result = go_into(suspect, how)) return result;
+  // Those that took long to break and whose turn has come by now.
+  std::optional<TrialResult> go_into_postponed(double group) {
+    for (auto& one : std::exchange(postponed_, {})) {
+      if (one.turn > group) {
+        postponed_.push_back(std::move(one));
+      } else if (auto result = go_into(one.suspect, one.how)) {
+        return result;
+      }
     }
     return std::nullopt;
   }
@@ -147,7 +164,8 @@ class Trial {
   const Players& players_;
   std::mt19937_64& chance_;
   std::vector<std::size_t> alive_;  // suspects prepared and not gone into yet
-  std::vector<std::pair<std::size_t, std::string>> postponed_;  // and how they broke
+  std::vector<Postponed> postponed_;
+  double group_ = 0;  // groups screened so far
   std::size_t right_ = 0;
   int unclear_in_a_row_ = 0;
   std::optional<TrialResult> too_rarely_;

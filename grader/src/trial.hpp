@@ -20,8 +20,8 @@ struct Played {
     unclear,  // the machine stood in the way, or the result can't be used
   };
   End end = End::passed;
-  std::string how;    // for the report, when it broke: "assertion", "race report"…
-  bool slow = false;  // it took so long that a version which breaks sooner is to be preferred
+  std::string how;     // for the report, when it broke: "assertion", "race report"…
+  double seconds = 0;  // what it took; versions that take less to break are preferred
 };
 
 // The versions of a trial, by number. A right version must never break; a suspect should.

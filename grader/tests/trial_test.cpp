@@ -127,21 +127,42 @@ TEST(Odds, ChanceOfLuckIsFishersExactTest) {
   EXPECT_LT(chance_of_luck({.runs = 8, .broken = 8}, 16), luck_limit);
 }
 
-TEST(Trial, WhatBreaksAtOnceIsPreferredToWhatTakesLong) {
+// The first suspect breaks slowly, the last one at once. Groups are of two.
+void expect_first_of(std::size_t suspects, double seconds, bool slow_one_first) {
   std::mt19937_64 chance(1);
   int slow_runs = 0;
-  Players players{.rights = 1,
-                  .suspects = 6,
-                  .play_right = [](std::size_t, std::size_t) { return Played{}; },
-                  .play_suspect =
-                      [&](std::size_t suspect) {
-                        slow_runs += suspect == 0 ? 1 : 0;
-                        if (suspect == 0) return Played{End::broke, "a hang", true};
-                        return suspect == 5 ? Played{End::broke, "a crash"} : Played{};
-                      }};
-  EXPECT_EQ(try_test(players, chance).version, 5U);
-  EXPECT_EQ(slow_runs, 1);
-  players.suspects = 5;  // nothing else breaks: then it counts, too
+  const Players players{.rights = 1,
+                        .suspects = suspects,
+                        .play_right = [](std::size_t, std::size_t) { return Played{}; },
+                        .play_suspect =
+                            [&](std::size_t suspect) {
+                              slow_runs += suspect == 0 ? 1 : 0;
+                              if (suspect == 0) return Played{End::broke, "a hang", seconds};
+                              return suspect + 1 == suspects ? Played{End::broke, "a crash"}
+                                                             : Played{};
+                            }};
+  const auto result = try_test(players, chance);
+  EXPECT_EQ(result.verdict, Verdict::tells_apart);
+  EXPECT_EQ(result.version, slow_one_first ? 0 : suspects - 1);
+  if (!slow_one_first) EXPECT_EQ(slow_runs, 1);
+}
+
+TEST(Trial, WhatBreaksAtOnceIsPreferredToWhatTakesLong) {
+  expect_first_of(6, 2, false);
+  expect_first_of(6, 100, false);
+  expect_first_of(8, 2, true);  // three groups, two of them further ones, is as long as it waits
+  expect_first_of(4, 0.9, true);
+}
+
+TEST(Trial, AVersionThatAloneBreaksCountsHoweverLongItTakes) {
+  std::mt19937_64 chance(1);
+  const Players players{.rights = 1,
+                        .suspects = 5,
+                        .play_right = [](std::size_t, std::size_t) { return Played{}; },
+                        .play_suspect =
+                            [](std::size_t suspect) {
+                              return suspect == 0 ? Played{End::broke, "a hang", 100} : Played{};
+                            }};
   const auto result = try_test(players, chance);
   EXPECT_EQ(result.verdict, Verdict::tells_apart);
   EXPECT_EQ(result.version, 0U);
