@@ -1,6 +1,7 @@
 #include "death.hpp"
 
 #include <cstring>
+#include <filesystem>
 #include <fmt/format.h>
 #include <signal.h>
 
@@ -70,6 +71,16 @@ bool explain_limits(const ProcessResult& process, TestResult& test) {
   }
 }
 
+// Clang's sanitizers find only the program of their own version by themselves, which comes in a
+// package of its own; addr2line comes with every linker. GCC's need neither.
+std::string symbolizer() {
+  for (const int version : {22, 21, 20, 19}) {
+    auto path = fmt::format("/usr/bin/llvm-symbolizer-{}", version);
+    if (std::filesystem::exists(path)) return path;
+  }
+  return "/usr/bin/addr2line";
+}
+
 }  // namespace
 
 const std::string_view thread_suppressions =
@@ -87,13 +98,16 @@ std::vector<std::string> sanitizer_environment(const std::string& folder, bool s
       "report_signal_unsafe=0 atexit_sleep_ms=0 history_size=4 suppressions={}/suppressions",
       race_exit, folder);
   if (silent_races) thread += " report_bugs=0";
+  const auto lines = " external_symbolizer_path=" + symbolizer();
   return {
-      "TSAN_OPTIONS=" + thread,
+      "TSAN_OPTIONS=" + thread + lines,
       fmt::format("ASAN_OPTIONS=exitcode={} detect_leaks=1 detect_stack_use_after_return=1 "
                   "allocator_may_return_null=1 handle_abort=0",
-                  memory_exit),
-      fmt::format("UBSAN_OPTIONS=print_stacktrace=1 halt_on_error=1 exitcode={}", memory_exit),
-      fmt::format("LSAN_OPTIONS=exitcode={}", memory_exit),
+                  memory_exit) +
+          lines,
+      fmt::format("UBSAN_OPTIONS=print_stacktrace=1 halt_on_error=1 exitcode={}", memory_exit) +
+          lines,
+      fmt::format("LSAN_OPTIONS=exitcode={}", memory_exit) + lines,
   };
 }
 
