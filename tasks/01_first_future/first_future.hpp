@@ -13,9 +13,8 @@ namespace futures {
 //   second receive() gets nullopt at once.
 // - fn runs exactly once, also when nobody ever receives. The producer's thread ends as soon as fn
 //   has returned, whether or not somebody takes the value.
-// - When fn throws, whatever it throws, the channel is closed without a value. The exception
-// neither
-//   ends the process nor leaves anybody waiting.
+// - When fn throws, whatever it throws, the channel is closed without a value. The exception does
+//   not end the process, and leaves nobody waiting.
 // - fn's captures are destroyed once it has run.
 inline Receiver<int> async([[maybe_unused]] Fn<int()> fn) { not_implemented(); }
 
