@@ -93,7 +93,7 @@ lint() {
   return $status
 }
 
-# build_and_test TREE TARGET [CTEST OPTION...]
+# build_and_test TREE TARGET [CTEST OPTION...]: one test per core, unless an option says otherwise.
 build_and_test() {
   local tree=$1 target=$2
   shift 2
@@ -109,7 +109,7 @@ unit() {
   return $status
 }
 
-kit() { build_and_test "$build/checked_tasks_testing_tests" all; }
+kit() { build_and_test "$build/checked_tasks_testing_tests" all -j $((3 * $(nproc))); }
 
 run_grader() { "$grader" --root . --build-dir "$build" "$@"; }
 

@@ -145,7 +145,12 @@ int remember_library(dl_phdr_info* info, std::size_t, void*) {
 
 enum class Reaction { stack, none, ended };
 
-Reaction fill(Slot& slot) {
+// A stack that ends sooner than any thread's was asked for inside ThreadSanitizer's runtime, whose
+// functions use the frame pointer for something else. The next moment may do.
+constexpr std::size_t least_frames = 3;
+constexpr int most_tries = 50;
+
+Reaction fill_once(Slot& slot) {
   want(&slot);
   if (::syscall(SYS_tgkill, ::getpid(), slot.stack.tid, dump_signal()) != 0) return Reaction::ended;
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
@@ -154,6 +159,17 @@ Reaction fill(Slot& slot) {
     std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
   return Reaction::stack;
+}
+
+Reaction fill(Slot& slot) {
+  auto reaction = fill_once(slot);
+  for (int i = 1; i < most_tries && reaction == Reaction::stack; ++i) {
+    if (slot.stack.count >= least_frames) break;
+    slot.stack.count = 0;
+    slot.filled = false;
+    reaction = fill_once(slot);
+  }
+  return reaction;
 }
 
 }  // namespace
