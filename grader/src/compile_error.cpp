@@ -68,7 +68,24 @@ std::string clipped_to(std::string_view text, std::size_t limit) {
   return text.size() <= limit ? std::string(text) : std::string(text.substr(0, limit)) + "...";
 }
 
+// Of a static assertion that has a message: the message, without the requirement that Clang
+// repeats.
+constexpr std::string_view failed_assertion = "static assertion failed";
+
+std::string_view assertion_message(const Diagnostic& diagnostic) {
+  if (!diagnostic.message.starts_with(failed_assertion)) return {};
+  const std::string_view before =
+      diagnostic.message.contains("due to requirement '") ? "': " : ": ";
+  const auto at = diagnostic.message.rfind(before);
+  return at == std::string_view::npos ? std::string_view()
+                                      : diagnostic.message.substr(at + before.size());
+}
+
 std::string describe(const Diagnostic& diagnostic) {
+  if (const auto message = assertion_message(diagnostic); !message.empty()) {
+    return fmt::format("{}:{}: {}: {}", diagnostic.file, diagnostic.place, failed_assertion,
+                       clipped_to(message, longest_message));
+  }
   return fmt::format("{}:{}: {}", diagnostic.file, diagnostic.place,
                      clipped_to(diagnostic.message, longest_message));
 }
@@ -133,7 +150,9 @@ std::string first_error(std::string_view log, std::string_view folder) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const auto error = parse(lines[i]);
     if (!error || !is_error(*error)) continue;
-    std::string text = describe(*error) + excerpt(lines, i);
+    // A message says more than the expression that did not hold.
+    std::string text =
+        describe(*error) + (assertion_message(*error).empty() ? excerpt(lines, i) : "");
     const auto asked = requester(lines, i, folder);
     if (is_in(*error, folder)) {
       if (asked) {

@@ -34,11 +34,22 @@ std::string excerpt(std::string_view text, std::size_t limit, std::size_t indent
   return out;
 }
 
+// "   12 | code", as compilers show it.
+bool is_code(std::string_view line) {
+  const auto bar = line.find('|');
+  return bar != std::string_view::npos &&
+         line.substr(0, bar).find_first_not_of(" 0123456789") == std::string_view::npos;
+}
+
 // The same for prose, whose lines are wrapped instead of clipped.
 std::string wrapped_excerpt(std::string_view text, std::size_t limit, std::size_t indent) {
   const auto clean = printable(text);
   std::string wrapped;
   for (const auto line : split_lines(clean)) {
+    if (is_code(line)) {
+      wrapped += std::string(line) + "\n";
+      continue;
+    }
     const auto margin = line.size() - trimmed(line).size();
     const auto room = page_width - indent - std::min(margin, page_width / 2);
     wrapped += indented(filled(line, room), margin);
@@ -194,7 +205,10 @@ std::string shown(const Finding& finding, std::string_view which, const Paint& p
   if (!finding.place.empty()) out += fmt::format("      {}\n", paint(Tone::accent, finding.place));
   // A headline taken from the evidence is not shown twice.
   if (!finding.detail.empty() && trimmed(finding.detail) != trimmed(finding.headline)) {
-    out += "\n" + excerpt(finding.detail, story ? kStoryLines : kEvidenceLines, 6, story);
+    const bool compiler_speaks = finding.test.empty();
+    out += "\n" + (compiler_speaks
+                       ? wrapped_excerpt(finding.detail, kEvidenceLines, 6)
+                       : excerpt(finding.detail, story ? kStoryLines : kEvidenceLines, 6, story));
   }
   if (!finding.token.empty()) {
     out += fmt::format("      {}\n", paint(Tone::accent, fmt::format("make replay {} TOKEN={}",

@@ -1,6 +1,7 @@
 // What a first future must do. Every test is a sentence; the failure says what to think about next.
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <gtest/gtest.h>
 #include <limits>
@@ -21,6 +22,12 @@ namespace {
 using namespace std::chrono_literals;
 using futures::Fn;
 using futures::Receiver;
+
+// The types of the contract: a value of any other could compare equal to whatever is expected.
+static_assert(
+    requires(futures::Fn<int()>& fn) {
+      { futures::async(std::move(fn)) } -> std::same_as<Receiver<int>>;
+    }, "async() returns a Receiver<int>");
 
 // A version may report an exception through spawn() or keep it to itself: both are right here. What
 // this test's functions reported is taken away before the kit looks.

@@ -1,6 +1,7 @@
 // What a future that can fail must do. Every test is a sentence; the failure says what to think
 // about.
 #include <atomic>
+#include <concepts>
 #include <cstddef>
 #include <expected>
 #include <gtest/gtest.h>
@@ -26,6 +27,12 @@ using futures::Errc;
 using futures::Error;
 using futures::Receiver;
 using futures::Result;
+
+// The types of the contract: a value of any other could compare equal to whatever is expected.
+static_assert(
+    requires(futures::Fn<Result<int>()>& fn) {
+      { async_result<int>(std::move(fn)) } -> std::same_as<Receiver<Result<int>>>;
+    }, "async_result<T>() returns a Receiver<Result<T>>");
 
 const Error disk_full{Errc::unavailable, "the disk is full"};
 

@@ -2,6 +2,7 @@
 // think about next.
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <expected>
 #include <gtest/gtest.h>
@@ -29,6 +30,16 @@ using futures::Errc;
 using futures::Error;
 using futures::Receiver;
 using futures::Result;
+
+// The types of the contract: a value of any other could compare equal to whatever is expected.
+static_assert(
+    requires(const Context& context, futures::Fn<Result<int>(const Context&)>& fn) {
+      { async_with_context<int>(context, std::move(fn)) } -> std::same_as<Receiver<Result<int>>>;
+    }, "async_with_context<T>() returns a Receiver<Result<T>>");
+static_assert(
+    requires(const Context& context, Receiver<Result<int>>& future) {
+      { futures::await(context, future) } -> std::same_as<Result<int>>;
+    }, "await() returns a Result<T>");
 
 const Error disk_full{Errc::unavailable, "the disk is full"};
 

@@ -3,11 +3,13 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "promise.hpp"
@@ -24,6 +26,24 @@ using futures::Promise;
 using futures::Result;
 using futures::with_cancel;
 using futures::with_timeout;
+
+// The types of the contract: a value of any other could compare equal to whatever is expected.
+static_assert(
+    requires(Promise<int>& promise) {
+      { promise.resolve(1) } -> std::same_as<bool>;
+    }, "resolve() returns a bool");
+static_assert(
+    requires(Promise<int>& promise, const Error& error) {
+      { promise.reject(error) } -> std::same_as<bool>;
+    }, "reject() returns a bool");
+static_assert(
+    requires(Promise<int>& promise, const Context& context) {
+      { std::as_const(promise).await(context) } -> std::same_as<Result<int>>;
+    }, "await() returns a Result<T>");
+static_assert(
+    requires(Promise<int>& promise) {
+      { std::as_const(promise).settled() } -> std::same_as<bool>;
+    }, "settled() returns a bool");
 
 const Context kForever = Context::background();
 
@@ -356,6 +376,16 @@ TEST(Lifecycle, ValuesAreDestroyedWithThePromise) {
     EXPECT_GT(workbook::Tracked::live(), before) << "the promise must keep the value for others";
   }
   EXPECT_EQ(workbook::Tracked::live(), before) << "values outlived the promise";
+}
+
+TEST(Lifecycle, ValuesThatComeTooLateAreDropped) {
+  constexpr int late = 1000;
+  const int before = workbook::Tracked::live();
+  Promise<workbook::Tracked> promise;
+  promise.resolve(workbook::Tracked{});
+  for (int i = 0; i < late; ++i) EXPECT_FALSE(promise.resolve(workbook::Tracked{}));
+  EXPECT_LT(workbook::Tracked::live() - before, late / 10)
+      << "the promise was settled long ago; what do these values wait for?";
 }
 
 TEST(Lifecycle, AContextMayEndLongAfterThePromiseIsGone) {

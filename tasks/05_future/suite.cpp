@@ -1,11 +1,44 @@
 // What a future and its resolver must do. Every test is a sentence; a failure says what was seen
 // and what to think about next.
+#include <concepts>
+#include <utility>
+
 #include "suite_explored.hpp"
 #include "suite_lifecycle.hpp"
 #include "suite_stress.hpp"
 #include "suite_support.hpp"
 
 namespace future_suite {
+
+// The types of the contract: a value of any other could compare equal to whatever is expected.
+static_assert(
+    requires(const Future<int>& future, const Context& context) {
+      { future.await(context) } -> std::same_as<Result<int>>;
+    }, "await() returns a Result<T>");
+static_assert(
+    requires(const Future<int>& future) {
+      { future.settled() } -> std::same_as<bool>;
+    }, "settled() returns a bool");
+static_assert(
+    requires(Resolver<int>& resolver) {
+      { resolver.resolve(1) } -> std::same_as<bool>;
+    }, "resolve() returns a bool");
+static_assert(
+    requires(Resolver<int>& resolver, const Error& error) {
+      { resolver.reject(error) } -> std::same_as<bool>;
+    }, "reject() returns a bool");
+static_assert(
+    requires(const Resolver<int>& resolver) {
+      { resolver.context() } -> std::same_as<Context>;
+    }, "context() returns a Context");
+static_assert(
+    requires {
+      { make_future<int>() } -> std::same_as<std::pair<Future<int>, Resolver<int>>>;
+    }, "make_future<T>() returns a pair of Future<T> and Resolver<T>");
+static_assert(
+    requires(const Context& context, Fn<Result<int>(const Context&)>& fn) {
+      { futures::go<int>(context, std::move(fn)) } -> std::same_as<Future<int>>;
+    }, "go<T>() returns a Future<T>");
 
 TEST(Basic, TheValueArrives) {
   auto [future, resolver] = make_future<std::string>();

@@ -1,6 +1,7 @@
 // Task 6: one caller at a time here, many callers in suite_stress.hpp, callers that leave and
 // lazies that go away in suite_lifecycle.hpp, races for the explorer in suite_explored.hpp.
 #include <atomic>
+#include <concepts>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -16,6 +17,16 @@ namespace {
 
 using namespace futures;
 using namespace lazy_suite;
+
+// The types of the contract: a value of any other could compare equal to whatever is expected.
+static_assert(
+    requires(Lazy<int>& lazy, const Context& context) {
+      { lazy.await(context) } -> std::same_as<Result<int>>;
+    }, "Lazy<T>::await() returns a Result<T>");
+static_assert(
+    requires(RetryLazy<int>& retry, const Context& context) {
+      { retry.await(context) } -> std::same_as<Result<int>>;
+    }, "RetryLazy<T>::await() returns a Result<T>");
 
 // Each check is written once and made for both classes.
 

@@ -87,7 +87,7 @@ TEST(Stress, HundredsOfUsersAreLoadedAtTheSameTime) {
     std::vector<std::jthread> callers;
     for (std::ptrdiff_t i = 0; i < size; ++i) {
       callers.emplace_back([&loader, id = "user " + std::to_string(i)] {
-        EXPECT_EQ(loader.get(forever, id), user_of_load(1, id));
+        EXPECT_EQ(got(loader.get(forever, id)), "value \"load 1 of " + id + "\"");
       });
     }
   }

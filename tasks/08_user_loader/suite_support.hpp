@@ -40,7 +40,8 @@ inline User user_of_load(std::size_t n, const std::string& id) {
 // `load 2 of ada` for what that load returned; any other user is shown in full.
 inline std::string which(const User& user) {
   for (std::size_t n = 1; n <= 9; ++n) {
-    if (user == user_of_load(n, user.id)) return "load " + std::to_string(n) + " of " + user.id;
+    if (user.name == user_of_load(n, user.id).name)
+      return "load " + std::to_string(n) + " of " + user.id;
   }
   return "a user with the id '" + user.id + "' and the name '" + user.name + "'";
 }

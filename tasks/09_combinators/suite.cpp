@@ -1,11 +1,27 @@
 // What all, first and wait_all must do. Every test is a sentence; a failure says what was seen and
 // what to think about next.
+#include <concepts>
+
 #include "suite_explored.hpp"
 #include "suite_lifecycle.hpp"
 #include "suite_stress.hpp"
 #include "suite_support.hpp"
 
 namespace combinators_suite {
+
+// The types of the contract: a value of any other could compare equal to whatever is expected.
+static_assert(
+    requires(const Context& context, const std::vector<Future<int>>& inputs) {
+      { futures::all(context, inputs) } -> std::same_as<Result<std::vector<int>>>;
+    }, "all() returns a Result<std::vector<T>>");
+static_assert(
+    requires(const Context& context, const std::vector<Future<int>>& inputs) {
+      { futures::first(context, inputs) } -> std::same_as<Result<int>>;
+    }, "first() returns a Result<T>");
+static_assert(
+    requires(const Context& context, const std::vector<Future<int>>& inputs) {
+      { futures::wait_all(context, inputs) } -> std::same_as<std::vector<Result<int>>>;
+    }, "wait_all() returns a std::vector<Result<T>>");
 
 TEST(Basic, AllReturnsTheValuesInTheOrderOfTheInputs) {
   Inputs<int> inputs(3);

@@ -1,5 +1,8 @@
 // What then, map and recover must do. Every test is a sentence; a failure says what was seen and
 // what to think about next.
+#include <concepts>
+#include <utility>
+
 #include "suite_explored.hpp"
 #include "suite_lifecycle.hpp"
 #include "suite_long.hpp"
@@ -8,6 +11,22 @@
 #include "suite_support.hpp"
 
 namespace pipeline_suite {
+
+// The types of the contract: a value of any other could compare equal to whatever is expected.
+static_assert(
+    requires(const Context& context, const Future<int>& future,
+             Fn<Future<long>(const Context&, int)>& next) {
+      { futures::then<long>(context, future, std::move(next)) } -> std::same_as<Future<long>>;
+    },
+    "then<U>() returns a Future<U>");
+static_assert(
+    requires(const Context& context, const Future<int>& future, Fn<Result<long>(int)>& mapped) {
+      { futures::map<long>(context, future, std::move(mapped)) } -> std::same_as<Future<long>>;
+    }, "map<U>() returns a Future<U>");
+static_assert(
+    requires(const Context& context, const Future<int>& future, Fn<Result<int>(Error)>& recovered) {
+      { futures::recover(context, future, std::move(recovered)) } -> std::same_as<Future<int>>;
+    }, "recover() returns a Future<T>");
 
 TEST(Basic, MapAppliesAFunctionToTheValue) {
   Source<int> source;

@@ -1,11 +1,31 @@
 // Task 11: what must work first; errors, cancellation and lifetimes in suite_lifecycle.hpp, crowds
 // in suite_stress.hpp, races for the explorer in suite_explored.hpp.
+#include <concepts>
+
 #include "suite_explored.hpp"
 #include "suite_lifecycle.hpp"
 #include "suite_stress.hpp"
 #include "suite_support.hpp"
 
 namespace process_all_suite {
+
+// The types of the contract: a value of any other could compare equal to whatever is expected.
+static_assert(
+    requires(const Context& context, std::span<const Job> jobs, const Process& process) {
+      { futures::process_all(context, jobs, 1, process) } -> std::same_as<Result<FanOut>>;
+    }, "process_all() returns a Result<FanOut>");
+static_assert(
+    requires(Job& job) {
+      { job.id } -> std::same_as<std::string&>;
+    }, "Job was given");
+static_assert(
+    requires(FanOut& done) {
+      { done.completed } -> std::same_as<std::size_t&>;
+    }, "FanOut was given");
+static_assert(
+    requires(FanOut& done) {
+      { done.peak } -> std::same_as<std::size_t&>;
+    }, "FanOut was given");
 
 TEST(Basic, EveryJobIsProcessedOnce) {
   const auto jobs = make_jobs(20);

@@ -1,11 +1,40 @@
 // What a tracker of futures must do. Every test is a sentence; a failure says what was seen and
 // what to think about next.
+#include <concepts>
+#include <utility>
+
 #include "suite_explored.hpp"
 #include "suite_lifecycle.hpp"
 #include "suite_stress.hpp"
 #include "suite_support.hpp"
 
 namespace tracker_suite {
+
+// The types of the contract: a value of any other could compare equal to whatever is expected.
+static_assert(
+    requires(Tracker& tracker) {
+      { tracker.make<int>() } -> std::same_as<std::pair<Future<int>, Resolver<int>>>;
+    }, "make<T>() returns a pair of Future<T> and Resolver<T>");
+static_assert(
+    requires(Tracker& tracker, const Context& context, Fn<Result<int>(const Context&)>& fn) {
+      { tracker.go<int>(context, std::move(fn)) } -> std::same_as<Future<int>>;
+    }, "go<T>() returns a Future<T>");
+static_assert(
+    requires(Tracker& tracker) {
+      { std::as_const(tracker).report() } -> std::same_as<std::vector<LeakInfo>>;
+    }, "report() returns a std::vector<LeakInfo>");
+static_assert(
+    requires(LeakInfo& leak) {
+      { leak.id } -> std::same_as<std::uint64_t&>;
+    }, "LeakInfo was given");
+static_assert(
+    requires(LeakInfo& leak) {
+      { leak.where } -> std::same_as<std::source_location&>;
+    }, "LeakInfo was given");
+static_assert(
+    requires(LeakInfo& leak) {
+      { leak.age } -> std::same_as<std::chrono::nanoseconds&>;
+    }, "LeakInfo was given");
 
 TEST(Basic, WhatMakeReturnsIsAFutureLikeAnyOther) {
   Tracker tracker;

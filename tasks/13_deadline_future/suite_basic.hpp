@@ -1,9 +1,26 @@
 // Task 13: what it does, one thing at a time.
 #pragma once
 
+#include <concepts>
+#include <utility>
+
 #include "suite_support.hpp"
 
 namespace deadline_suite {
+
+// The types of the contract: a value of any other could compare equal to whatever is expected.
+static_assert(
+    requires(DeadlineFuture<int>& future, const Context& context) {
+      { future.await(context) } -> std::same_as<Result<int>>;
+    }, "await() returns a Result<T>");
+static_assert(
+    requires(DeadlineFuture<int>& future) {
+      { std::as_const(future).deadline() } -> std::same_as<std::optional<Clock::time_point>>;
+    }, "deadline() returns a std::optional<Clock::time_point>");
+static_assert(
+    requires(Fn<Result<int>(const Context&)>& fn) {
+      { futures::go_with_deadline<int>(std::move(fn)) } -> std::same_as<DeadlineFuture<int>>;
+    }, "go_with_deadline<T>() returns a DeadlineFuture<T>");
 
 // A value that asks no more of a future than to be moved and copied.
 struct Plain {

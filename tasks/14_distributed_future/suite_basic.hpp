@@ -2,13 +2,21 @@
 #pragma once
 
 #include <atomic>
+#include <concepts>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "suite_support.hpp"
 
 namespace distributed {
 namespace {
+
+// The types of the contract: a value of any other could compare equal to whatever is expected.
+static_assert(
+    requires(DistributedFuture& future, const Context& context, Compute& compute) {
+      { future.get(context, "key", std::move(compute)) } -> std::same_as<Result<std::string>>;
+    }, "get() returns a Result<std::string>");
 
 TEST(Basic, TheFirstCallerComputesAndTheNextOneFindsTheValue) {
   const auto key = fresh_key();

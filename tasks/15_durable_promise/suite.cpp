@@ -1,3 +1,6 @@
+#include <concepts>
+#include <utility>
+
 #include "suite_calls.hpp"
 #include "suite_faults.hpp"
 #include "suite_kills.hpp"
@@ -6,6 +9,70 @@
 
 namespace durable {
 namespace {
+
+// The types of the contract: a value of any other could compare equal to whatever is expected.
+static_assert(
+    requires(Storage& storage) {
+      { storage.create_if_absent("id") } -> std::same_as<Result<PromiseRecord>>;
+    }, "create_if_absent() returns a Result<PromiseRecord>");
+static_assert(
+    requires(Storage& storage, PromiseRecord& record) {
+      { storage.settle(record) } -> std::same_as<Result<PromiseRecord>>;
+    }, "settle() returns a Result<PromiseRecord>");
+static_assert(
+    requires(Storage& storage) {
+      { storage.load("id") } -> std::same_as<Result<PromiseRecord>>;
+    }, "load() returns a Result<PromiseRecord>");
+static_assert(
+    requires(Storage& storage) {
+      { storage.all() } -> std::same_as<Result<std::vector<PromiseRecord>>>;
+    }, "all() returns a Result<std::vector<PromiseRecord>>");
+static_assert(
+    requires(FileStorage& files) {
+      { files.all() } -> std::same_as<Result<std::vector<PromiseRecord>>>;
+    }, "all() returns a Result<std::vector<PromiseRecord>>");
+static_assert(
+    requires(Storage& storage) {
+      { DurablePromise<int>::open(storage, "id") } -> std::same_as<Result<DurablePromise<int>>>;
+    }, "open() returns a Result<DurablePromise<T>>");
+static_assert(
+    requires(DurablePromise<int>& promise) {
+      { promise.resolve(1) } -> std::same_as<Result<void>>;
+    }, "resolve() returns a Result<void>");
+static_assert(
+    requires(DurablePromise<int>& promise, const Error& error) {
+      { promise.reject(error) } -> std::same_as<Result<void>>;
+    }, "reject() returns a Result<void>");
+static_assert(
+    requires(DurablePromise<int>& promise, const Context& context) {
+      { std::as_const(promise).await(context) } -> std::same_as<Result<int>>;
+    }, "await() returns a Result<T>");
+static_assert(
+    requires(DurablePromise<int>& promise) {
+      { std::as_const(promise).state() } -> std::same_as<State>;
+    }, "state() returns a State");
+static_assert(
+    requires(Storage& storage) {
+      {
+        futures::recover_all<int>(storage)
+      } -> std::same_as<Result<std::vector<DurablePromise<int>>>>;
+    }, "recover_all<T>() returns a Result<std::vector<DurablePromise<T>>>");
+static_assert(
+    requires(PromiseRecord& record) {
+      { record.id } -> std::same_as<std::string&>;
+    }, "PromiseRecord was given");
+static_assert(
+    requires(PromiseRecord& record) {
+      { record.state } -> std::same_as<State&>;
+    }, "PromiseRecord was given");
+static_assert(
+    requires(PromiseRecord& record) {
+      { record.value } -> std::same_as<nlohmann::json&>;
+    }, "PromiseRecord was given");
+static_assert(
+    requires(PromiseRecord& record, const Error& error) {
+      { record.error } -> std::same_as<std::optional<Error>&>;
+    }, "PromiseRecord was given");
 
 // A process that starts again: nothing but the folder is left.
 template <class T>
