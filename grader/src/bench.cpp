@@ -11,6 +11,7 @@
 #include "digest.hpp"
 #include "files.hpp"
 #include "harness.hpp"
+#include "policy.hpp"
 #include "results_cache.hpp"
 #include "runner.hpp"
 #include "sandbox.hpp"
@@ -46,9 +47,13 @@ bool is_below(const fs::path& file, const fs::path& folder) {
   return std::ranges::mismatch(outer, inner).in1 == outer.end();
 }
 
-bool mentions(const Stage& stage, std::string_view word) {
+// In the code, not in a comment.
+bool uses(const Stage& stage, std::string_view word) {
   return std::ranges::any_of(stage.files, [&](const StagedFile& file) {
-    return !file.trusted && file.bytes.find(word) != std::string::npos;
+    if (file.trusted || !file.bytes.contains(word)) return false;
+    Names names;
+    add_names(file.bytes, names);
+    return names.contains(word);
   });
 }
 
@@ -248,7 +253,8 @@ RunOutcome Bench::run(const Program& program, const RunOptions& options, std::st
                .task = program.task,
                .flavour = program.flavour,
                .options = options,
-               .uses_fences = mentions(prepared.stage, "atomic_thread_fence"),
+               .uses_fences =
+                   uses(prepared.stage, "atomic_thread_fence") && program.task->explore.seconds > 0,
                .processes = starts_processes(*program.task, prepared.stage)};
   auto outcome = Runner(state_->sandbox, plan, stop).run();
   if (outcome.too_slow && !stop.stop_requested()) {

@@ -19,7 +19,7 @@ constexpr std::size_t output_limit = std::size_t{256} << 20;  // of one file a b
 constexpr std::uint64_t programs_limit = std::uint64_t{2} << 30;
 // For programs that ask who they are: initdb does nothing for a user without a name.
 constexpr std::string_view accounts_in_the_box = "box:x:1000:1000:box:/tmp:/bin/sh\n";
-constexpr std::string_view format_version = "3";  // of what is kept: older ones are not read
+constexpr std::string_view format_version = "4";  // of what is kept: older ones are not read
 
 std::string shell_quoted(std::string_view word) {
   std::string text = "'";
@@ -37,9 +37,11 @@ void append(std::vector<std::string>& words, const std::vector<std::string>& mor
   words.insert(words.end(), more.begin(), more.end());
 }
 
-// Without what only speeds up a compilation, for a look at what the preprocessor makes of it.
-std::vector<std::string> preprocessor_flags(const std::vector<std::string>& compile) {
-  std::vector<std::string> flags;
+// A look at what the preprocessor makes of it: with the macros of the precompiled header, and
+// without its text.
+std::vector<std::string> look_flags(const std::vector<std::string>& compile,
+                                    const fs::path& macros) {
+  std::vector<std::string> flags = {"-E", "-dD", "-imacros", macros.string()};
   for (std::size_t i = 0; i < compile.size(); ++i) {
     if (compile[i] == "-include-pch" || compile[i] == "-include") {
       ++i;
@@ -52,6 +54,14 @@ std::vector<std::string> preprocessor_flags(const std::vector<std::string>& comp
 
 std::string slurp(const fs::path& file) {
   return read_regular_file(file, output_limit).value_or("");
+}
+
+Names names_of_the_tests(const Stage& stage) {
+  Names names;
+  for (const auto& file : stage.files) {
+    if (file.trusted) add_names(file.bytes, names);
+  }
+  return names;
 }
 
 std::vector<std::string> service_libraries(const Task& task) {
@@ -114,11 +124,8 @@ BuildOutcome Builder::build(const Program& program, const Prepared& prepared, bo
     return outcome;
   }
   if (!trusted) {
-    Names protected_names;
-    for (const auto& file : prepared.stage.files) {
-      if (file.trusted) add_names(file.bytes, protected_names);
-    }
-    outcome.refused = refuse_source(prepared.stage, protected_names).value_or("");
+    outcome.refused =
+        refuse_source(prepared.stage, names_of_the_tests(prepared.stage)).value_or("");
     if (!outcome.refused.empty()) return outcome;
   }
   const auto start = std::chrono::steady_clock::now();
@@ -198,10 +205,13 @@ std::string Builder::script(const Program& program, const Stage& stage, bool tru
                                      "-fno-color-diagnostics"}
           : std::vector<std::string>{"-fmax-errors=3", "-ftemplate-backtrace-limit=4",
                                      "-fdiagnostics-color=never"};
-  std::vector<std::string> look = {compiler, "-E"};
-  append(look, preprocessor_flags(flags.compile));
-  append(look, places);
-  append(look, {stage.source.string(), "-o", "out/expanded"});
+  const auto look = [&](Flavour flavour, const std::string& into) {
+    std::vector<std::string> words = {compiler};
+    append(words, look_flags(harness_.flags(flavour).compile, harness_.macros(flavour)));
+    append(words, places);
+    append(words, {stage.source.string(), "-o", into});
+    return command_line(words) + " 2>/dev/null";
+  };
 
   std::vector<std::string> compile = {compiler};
   append(compile, flags.compile);
@@ -216,7 +226,11 @@ std::string Builder::script(const Program& program, const Stage& stage, bool tru
   append(link, {"-o", "out/program"});
 
   std::string text = "umask 022\n";
-  if (!trusted) text += fmt::format("{} 2>/dev/null &\n", command_line(look));
+  if (!trusted) {
+    text +=
+        fmt::format("({} && {} && echo > out/looked) &\n", look(program.flavour, "out/expanded"),
+                    look(Flavour::plain, "out/expanded_plain"));
+  }
   text += fmt::format("{} || {{ code=$?; wait; exit $code; }}\n", command_line(compile));
   text += "nm -P out/object > out/symbols || exit\nwait\n";
   text += fmt::format("exec {}\n", command_line(link));
@@ -228,12 +242,29 @@ std::string Builder::refuse_result(const Program& program, const Stage& stage, c
   // Long names of gcc's and clang's own folders, as they write them into dependencies.
   const std::vector<std::string> allowed = {"/usr/", harness_.folder().string() + "/"};
   if (auto reason = refuse_dependencies(stage, slurp(out / "depends"), allowed)) return *reason;
-  if (auto reason = refuse_expansion(stage, slurp(out / "expanded"))) return *reason;
+  // What ends the look (its size) must not end the rules.
+  if (!fs::exists(out / "looked"))
+    return "what the preprocessor makes of it is too much to look at";
+  const auto expanded = slurp(out / "expanded");
+  auto names = names_of_the_tests(stage);
+  add_names_of_macros(slurp(harness_.macros(program.flavour)), names);
+  const auto read = [&](const fs::path& file) {
+    if (file.is_absolute()) return slurp(file);
+    const bool runtime = file.begin()->string() == "runtime";
+    return slurp((runtime ? harness_.runtime() : harness_.testing()).parent_path() / file);
+  };
+  if (auto reason = refuse_expansion(stage, expanded, names, read)) return *reason;
+  if (is_suite(program.source) &&
+      submitted_text(stage, expanded) != submitted_text(stage, slurp(out / "expanded_plain"))) {
+    return fmt::format("{} is another program where a sanitizer looks at it", program.task->header);
+  }
   const auto submitted = parse_symbols(slurp(out / "symbols"));
-  auto objections = object_to_symbols(submitted, nullptr, program.task->allows);
+  const SymbolRules rules{.allows = program.task->allows,
+                          .tests = is_suite(program.source) && program.flavour == Flavour::plain};
+  auto objections = object_to_symbols(submitted, nullptr, rules);
   if (objections.empty()) return "";
   const auto baseline = honest();
-  objections = object_to_symbols(submitted, baseline ? &*baseline : nullptr, program.task->allows);
+  objections = object_to_symbols(submitted, baseline ? &*baseline : nullptr, rules);
   if (objections.empty()) return "";
   return fmt::format(
       "{} {}", is_suite(program.source) ? program.task->header : program.source.filename().string(),

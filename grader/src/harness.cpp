@@ -173,6 +173,10 @@ FlavourFlags Harness::flags(Flavour flavour) const {
   return flags;
 }
 
+fs::path Harness::macros(Flavour flavour) const {
+  return folder_ / "build" / to_string(flavour) / "macros.hpp";
+}
+
 // A harness is some 200 MB; those of earlier kits are of no more use.
 void Harness::forget_old_ones() const {
   std::vector<fs::directory_entry> folders;

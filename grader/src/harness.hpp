@@ -48,6 +48,8 @@ class Harness {
 
   // Only after ensure().
   FlavourFlags flags(Flavour flavour) const;
+  // "#define NAME body" lines: what the precompiled header defines.
+  std::filesystem::path macros(Flavour flavour) const;
 
  private:
   void take_snapshot() const;

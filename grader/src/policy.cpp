@@ -11,24 +11,6 @@ namespace grader {
 namespace fs = std::filesystem;
 namespace {
 
-std::string at(const fs::path& file, int line, std::string_view reason) {
-  return fmt::format("{}:{}: {}", file.filename().string(), line, reason);
-}
-
-bool is_own_test(const fs::path& file) { return file.extension() == ".cpp"; }
-
-std::string macro_name(std::string_view rest) {
-  std::string name;
-  for (const char c : rest) {
-    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '$' &&
-        static_cast<unsigned char>(c) < 0x80) {
-      break;
-    }
-    name += c;
-  }
-  return name;
-}
-
 // Whether an include's text stays inside what a submission may read. A name without a slash and
 // with no way up is searched for; the compiler's list of files has the last word on all of them.
 std::optional<std::string> object_to_include(const Stage& stage, const fs::path& file,
@@ -36,6 +18,9 @@ std::optional<std::string> object_to_include(const Stage& stage, const fs::path&
   if (rest.empty() || (rest.front() != '"' && rest.front() != '<')) return std::nullopt;
   const char close = rest.front() == '"' ? '"' : '>';
   const auto name = std::string(rest.substr(1, rest.find(close, 1) - 1));
+  if (is_for_tests(name) && !is_own_test(file)) {
+    return fmt::format("includes {}, which is for tests", name);
+  }
   if (is_suite(name) || fs::path(name).filename().string().starts_with("suite_")) {
     return fmt::format("includes {}, the tests it is judged by", name);
   }
@@ -62,7 +47,7 @@ class Macros {
       : file_(file), protected_(protected_names) {}
 
   std::optional<std::string> define(const std::string& name, int line) {
-    if (auto reason = object_to_macro(name)) return at(file_, line, *reason);
+    if (auto reason = object_to_macro(name)) return at_line(file_, line, *reason);
     defined_[name] = line;
     return std::nullopt;
   }
@@ -70,7 +55,7 @@ class Macros {
   std::optional<std::string> undefine(const std::string& name, int line) {
     if (defined_.erase(name) != 0) return std::nullopt;
     if (object_to_macro(name) || protected_.contains(name)) {
-      return at(file_, line, fmt::format("takes away the macro {} that the tests use", name));
+      return at_line(file_, line, fmt::format("takes away the macro {} that the tests use", name));
     }
     return std::nullopt;
   }
@@ -78,11 +63,11 @@ class Macros {
   std::optional<std::string> at_end() const {
     for (const auto& [name, line] : defined_) {
       if (protected_.contains(name)) {
-        return at(file_, line,
-                  fmt::format("defines a macro {0}, and the tests use that name: they "
-                              "would no longer say what they say. Add #undef {0} at "
-                              "the end, or choose another name",
-                              name));
+        return at_line(file_, line,
+                       fmt::format("defines a macro {0}, and the tests use that name: they "
+                                   "would no longer say what they say. Add #undef {0} at "
+                                   "the end, or choose another name",
+                                   name));
       }
     }
     return std::nullopt;
@@ -103,10 +88,11 @@ std::optional<std::string> refuse_file(const Stage& stage, const StagedFile& fil
   for (const auto& token : tokens) {
     if (token.kind != TokenKind::directive) continue;
     const auto [name, rest] = split_directive(token.text);
-    if (auto reason = object_to_directive(name, rest)) return at(file.path, token.line, *reason);
+    if (auto reason = object_to_directive(name, rest))
+      return at_line(file.path, token.line, *reason);
     if (name == "include") {
       if (auto reason = object_to_include(stage, file.path, rest)) {
-        return at(file.path, token.line, *reason);
+        return at_line(file.path, token.line, *reason);
       }
     }
     std::optional<std::string> reason;
@@ -115,34 +101,11 @@ std::optional<std::string> refuse_file(const Stage& stage, const StagedFile& fil
     if (reason) return reason;
   }
   if (auto reason = macros.at_end()) return reason;
-  if (const auto objection = object_to_tokens(tokens, {.own_test = own_test})) {
-    return at(file.path, objection->line, objection->reason);
+  if (const auto objection = object_to_tokens(
+          tokens, {.own_test = own_test, .places = protected_names.contains("source_location")})) {
+    return at_line(file.path, objection->line, objection->reason);
   }
   return std::nullopt;
-}
-
-// The lines of -E output, each with the file and the line it came from.
-template <class Visit>
-void for_each_line(std::string_view expanded, const Visit& visit) {
-  std::string file;
-  int line = 0;
-  while (!expanded.empty()) {
-    const auto end = std::min(expanded.find('\n'), expanded.size());
-    const auto text = expanded.substr(0, end);
-    expanded.remove_prefix(std::min(end + 1, expanded.size()));
-    const bool marker = text.starts_with("# ") && text.size() > 2 &&
-                        std::isdigit(static_cast<unsigned char>(text[2]));
-    if (!marker) {
-      visit(file, line++, text);
-      continue;
-    }
-    std::from_chars(text.data() + 2, text.data() + text.size(), line);
-    const auto open = text.find('"');
-    const auto close = text.rfind('"');
-    if (open != std::string_view::npos && close > open) {
-      file = text.substr(open + 1, close - open - 1);
-    }
-  }
 }
 
 }  // namespace
@@ -157,42 +120,18 @@ void add_names(std::string_view source, Names& names) {
   }
 }
 
+void add_names_of_macros(std::string_view definitions, Names& names) {
+  for (const auto& token : tokenize(definitions)) {
+    if (token.kind != TokenKind::directive) continue;
+    const auto rest = split_directive(token.text).rest;
+    add_names(rest.substr(macro_name(rest).size()), names);
+  }
+}
+
 std::optional<std::string> refuse_source(const Stage& stage, const Names& protected_names) {
   for (const auto& file : stage.files) {
     if (file.trusted) continue;
     if (auto reason = refuse_file(stage, file, protected_names)) return reason;
-  }
-  return std::nullopt;
-}
-
-std::optional<std::string> refuse_expansion(const Stage& stage, std::string_view expanded) {
-  std::map<std::string, std::string> parts;  // file -> its lines, at their places
-  std::map<std::string, int> reached;
-  for (const auto& file : stage.files) {
-    if (!file.trusted) parts[file.path.string()];
-  }
-  for_each_line(expanded, [&](const std::string& name, int line, std::string_view text) {
-    const auto part = parts.find(name);
-    if (part == parts.end()) return;
-    // Keep the line numbers where a file goes forward; a second look at it starts where it is.
-    int& now = reached[name];
-    for (; now < line - 1; ++now) part->second += '\n';
-    part->second += text;
-    part->second += '\n';
-    ++now;
-  });
-  for (const auto& [name, text] : parts) {
-    const fs::path file = name;
-    const auto tokens = tokenize(text);
-    for (const auto& token : tokens) {
-      if (token.kind != TokenKind::directive) continue;
-      const auto [directive, rest] = split_directive(token.text);
-      if (auto reason = object_to_directive(directive, rest)) return at(file, token.line, *reason);
-    }
-    const RuleContext context{.own_test = is_own_test(file), .expanded = true};
-    if (const auto objection = object_to_tokens(tokens, context)) {
-      return at(file, objection->line, objection->reason);
-    }
   }
   return std::nullopt;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <set>
@@ -18,13 +19,22 @@ namespace grader {
 // Words that trusted sources use: a macro of one of these names would rewrite them.
 using Names = std::set<std::string, std::less<>>;
 void add_names(std::string_view source, Names& names);
+// What `#define` lines expand to: words that a source uses without saying them.
+void add_names_of_macros(std::string_view definitions, Names& names);
 
 // Before compiling: directives and tokens of the submitted files, `#if 0` or not.
 std::optional<std::string> refuse_source(const Stage& stage, const Names& protected_names);
 
-// After the preprocessor: the same, where macros hid it. `expanded` is the compiler's -E output
-// with line markers; only what comes from the stage's submitted files is looked at.
-std::optional<std::string> refuse_expansion(const Stage& stage, std::string_view expanded);
+// After the preprocessor: the same, where macros hid it. `expanded` is the compiler's -E -dD output
+// with line markers; what comes from the stage's submitted files is looked at, and whether a macro
+// of theirs is in force where a file of somebody else's is read. `read` gives such a file's text.
+std::optional<std::string> refuse_expansion(
+    const Stage& stage, std::string_view expanded, const Names& protected_names,
+    const std::function<std::string(const std::filesystem::path&)>& read);
+
+// What the submitted files are after the preprocessor, without white space and comments: the same
+// in every flavour, or the header knows who looks at it.
+std::string submitted_text(const Stage& stage, std::string_view expanded);
 
 // After compiling: the make rule that lists every file that was read. `allowed` are folders, as
 // the compiler saw them; relative names are the stage's own.

@@ -71,6 +71,34 @@ std::optional<Objection> object_to_specialisation(Tokens tokens, std::size_t at,
                    fmt::format("specialises {}, which the tests use as it is", name)};
 }
 
+// template <> std::optional<int> Receiver<int>::receive(), template <> bool
+// std::operator==<...>(...), template <> constexpr bool std::is_same_v<...> = true.
+std::optional<Objection> object_to_function_specialisation(Tokens tokens, std::size_t at) {
+  if (!is(tokens, at, "template") || !is(tokens, at + 1, "<") || !is(tokens, at + 2, ">") ||
+      is_class_key(tokens, at + 3)) {
+    return std::nullopt;
+  }
+  // The name that is declared: what is joined by `::` in front of the parameters.
+  bool of_others = false;
+  std::string_view name;
+  auto next = at + 3;
+  for (; next < tokens.size(); ++next) {
+    if (is(tokens, next, "(") || is(tokens, next, "=") || is(tokens, next, "operator")) break;
+    if (is(tokens, next, ";") || is(tokens, next, "{")) return std::nullopt;
+    if (is(tokens, next, "<")) {
+      next = behind(tokens, next, "<", ">") - 1;
+      continue;
+    }
+    if (!is_word(tokens, next)) continue;
+    if (!is(tokens, next - 1, "::")) of_others = false;
+    name = tokens[next].text;
+    const bool qualifies = is(tokens, next + 1, "::") || is(tokens, next + 1, "<");
+    if (name == "std" || (qualifies && one_of(name, given))) of_others = true;
+  }
+  if (!of_others || one_of(name, specialisable)) return std::nullopt;
+  return Objection{tokens[at].line, "specialises a function that the tests use as it is"};
+}
+
 // The names of the template parameters in front of a declaration.
 std::set<std::string, std::less<>> template_parameters(Tokens tokens, std::size_t at) {
   auto start = at;
@@ -153,15 +181,23 @@ bool is_friend(Tokens tokens, std::size_t at) {
 std::optional<Objection> object_to_comparison(Tokens tokens, std::size_t at, bool in_class) {
   const bool compares =
       is(tokens, at, "operator") &&
-      (is(tokens, at + 1, "==") || is(tokens, at + 1, "!=") || is(tokens, at + 1, "<=>")) &&
-      is(tokens, at + 2, "(");
+      (is(tokens, at + 1, "==") || is(tokens, at + 1, "!=") || is(tokens, at + 1, "<=>"));
   // Called by its name: x.operator==(y).
   if (!compares || (at > 0 && (is(tokens, at - 1, ".") || is(tokens, at - 1, "->")))) {
     return std::nullopt;
   }
-  const auto end = behind(tokens, at + 2, "(", ")");
-  const auto parameters = split_parameters(tokens.subspan(at + 3, end - at - 4));
+  auto open = at + 2;
+  if (is(tokens, open, "<")) open = behind(tokens, open, "<", ">");  // of a specialisation
+  if (!is(tokens, open, "(")) return std::nullopt;
+  const auto end = behind(tokens, open, "(", ")");
+  const auto parameters = split_parameters(tokens.subspan(open + 1, end - open - 2));
   const auto generic = template_parameters(tokens, at);
+  // Beside a type of the author's own it takes none of what the tests compare.
+  const auto is_own = [&](Tokens parameter) {
+    return !takes_anything(parameter, generic) && !is_of_others(parameter) &&
+           !mentions_given(parameter);
+  };
+  if (!in_class && std::ranges::any_of(parameters, is_own)) return std::nullopt;
   for (const auto parameter : parameters) {
     if (takes_anything(parameter, generic)) {
       return Objection{tokens[at].line,
@@ -175,6 +211,67 @@ std::optional<Objection> object_to_comparison(Tokens tokens, std::size_t at, boo
   return Objection{
       tokens[at].line,
       "declares a comparison of types that are not its own: the tests compare with it"};
+}
+
+// The namespaces around a declaration.
+class Scopes {
+ public:
+  void read(Tokens tokens, std::size_t at) {
+    if (is(tokens, at, ";") || is(tokens, at, "}")) start_ = at + 1;
+    if (is(tokens, at, "{")) {
+      scopes_.push_back(kind(tokens.subspan(start_, at - start_)));
+      start_ = at + 1;
+    }
+    if (is(tokens, at, "}") && !scopes_.empty()) scopes_.pop_back();
+  }
+
+  // Not in a class, a function or a namespace of the author's own: what the tests say finds it.
+  bool are_everybodys() const {
+    return std::ranges::all_of(scopes_, [](Kind kind) { return kind == Kind::everybodys; });
+  }
+
+  // Where the declaration begins that the reading is in.
+  std::size_t start() const { return start_; }
+
+ private:
+  enum class Kind { everybodys, own };
+
+  // `inline` and nameless ones are as if they were not there.
+  static Kind kind(Tokens head) {
+    const bool transparent = is(head, 0, "inline");
+    const std::size_t at = transparent ? 1 : 0;
+    if (!is(head, at, "namespace")) return is(head, 0, "extern") ? Kind::everybodys : Kind::own;
+    const bool everybodys = std::ranges::all_of(head.subspan(at + 1), [](const Token& token) {
+      return token.text == "futures" || token.text == "std" || token.text == "::";
+    });
+    return transparent || everybodys ? Kind::everybodys : Kind::own;
+  }
+
+  std::vector<Kind> scopes_;
+  std::size_t start_ = 0;
+};
+
+// A function beside one that the runtime gives, in its namespace: the tests would call the one that
+// fits better.
+std::optional<Objection> object_to_overload(Tokens tokens, std::size_t at, const Scopes& scopes) {
+  constexpr auto functions = std::to_array<std::string_view>(
+      {"with_cancel", "with_timeout", "with_deadline", "make_channel", "spawn", "not_implemented",
+       "error_from_current_exception", "make_error_code", "make_error_condition"});
+  if (!one_of(tokens[at].text, functions) || !scopes.are_everybodys()) return std::nullopt;
+  const auto declaration = tokens.subspan(scopes.start(), at - scopes.start());
+  const bool is_used = std::ranges::any_of(declaration, [](const Token& t) {
+    return t.text == "=" || t.text == "(" || t.text == "return";
+  });
+  const bool is_a_members =
+      at > 0 && is(tokens, at - 1, "::") && !is(tokens, scopes.start(), "using");
+  // make_error_code() of an enumeration of the author's own is what the library asks for.
+  const bool of_own_type = tokens[at].text.starts_with("make_error_") && is(tokens, at + 1, "(") &&
+                           !one_of(at + 2 < tokens.size() ? tokens[at + 2].text : "", given);
+  if (is_used || is_a_members || of_own_type) return std::nullopt;
+  return Objection{tokens[at].line,
+                   fmt::format("declares another {}(), which the tests would call instead of the "
+                               "runtime's: choose another name, or a namespace of your own",
+                               tokens[at].text)};
 }
 
 // Where the declarations of a file are: inside namespace std, inside a class, or elsewhere.
@@ -205,8 +302,10 @@ Place place_behind(Tokens tokens, std::size_t open, Place outer) {
 
 std::optional<Objection> object_to_meanings(Tokens tokens) {
   std::vector<Place> places = {Place::elsewhere};
+  Scopes scopes;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const auto place = places.back();
+    scopes.read(tokens, i);
     if (is(tokens, i, "{")) places.push_back(place_behind(tokens, i, place));
     if (is(tokens, i, "}") && places.size() > 1) places.pop_back();
     if (tokens[i].kind != TokenKind::identifier) continue;
@@ -214,6 +313,8 @@ std::optional<Objection> object_to_meanings(Tokens tokens) {
       return Objection{tokens[i].line, "declares an operator in namespace std"};
     }
     if (auto found = object_to_specialisation(tokens, i, place == Place::in_std)) return found;
+    if (auto found = object_to_function_specialisation(tokens, i)) return found;
+    if (auto found = object_to_overload(tokens, i, scopes)) return found;
     if (auto found = object_to_comparison(tokens, i, place == Place::in_class)) return found;
   }
   return std::nullopt;

@@ -86,8 +86,12 @@ std::optional<std::string> object_to_attributes(Tokens tokens, std::size_t from,
 std::optional<std::string> object_to_syscall(Tokens tokens, std::size_t at, bool expanded) {
   constexpr std::array<std::string_view, 5> names = {"SYS_futex", "__NR_futex", "SYS_gettid",
                                                      "__NR_gettid", "SYS_membarrier"};
-  // Not `one_of` a value: a method may be called syscall too.
+  // A method may be called syscall too: called, or declared behind its type's name.
   if (at > 0 && (is(tokens, at - 1, ".") || is(tokens, at - 1, "->"))) return std::nullopt;
+  const bool declared = at > 0 && tokens[at - 1].kind == TokenKind::identifier &&
+                        tokens[at - 1].text != "return" && is(tokens, at + 1, "(") &&
+                        !is(tokens, at + 2, "SYS_futex");
+  if (declared) return std::nullopt;
   if (is(tokens, at + 1, "(") && at + 2 < tokens.size()) {
     const auto& argument = tokens[at + 2].text;
     if (!expanded && one_of(argument, names)) return std::nullopt;
@@ -99,11 +103,27 @@ std::optional<std::string> object_to_syscall(Tokens tokens, std::size_t at, bool
 }
 
 bool is_sanitizer_hook(std::string_view word) {
-  constexpr std::array<std::string_view, 7> prefixes = {
-      "__tsan_", "__asan_", "__lsan_", "__ubsan_", "__msan_", "__sanitizer_", "Annotate"};
-  const auto starts = [&](std::string_view prefix) { return word.starts_with(prefix); };
-  return std::ranges::any_of(prefixes, starts) &&
-         (!word.starts_with("Annotate") || (word.size() > 8 && std::isupper(word[8])));
+  constexpr auto prefixes = std::to_array<std::string_view>({"__tsan_",
+                                                             "__asan_",
+                                                             "__lsan_",
+                                                             "__ubsan_",
+                                                             "__msan_",
+                                                             "__sanitizer_",
+                                                             "AnnotateHappens",
+                                                             "AnnotateIgnore",
+                                                             "AnnotateBenign",
+                                                             "AnnotateRWLock",
+                                                             "AnnotateNewMemory",
+                                                             "AnnotateFlush",
+                                                             "AnnotateCondVar",
+                                                             "AnnotateMutex",
+                                                             "AnnotatePCQ",
+                                                             "AnnotatePublish",
+                                                             "AnnotateUnpublish",
+                                                             "AnnotateExpectRace",
+                                                             "AnnotateEnableRace",
+                                                             "AnnotateThreadName"});
+  return std::ranges::any_of(prefixes, [&](auto prefix) { return word.starts_with(prefix); });
 }
 
 // _Pragma("..."): as #pragma; made of a macro's arguments it could be any.
@@ -152,6 +172,23 @@ std::optional<std::string> object_to_inside(std::string_view word) {
       "__builtin_return_address", "__builtin_frame_address", "__builtin_extract_return_addr",
       "_Unwind_Backtrace"};
   if (one_of(word, of_the_stack)) return fmt::format("asks who calls it ({})", word);
+  constexpr std::array<std::string_view, 7> of_the_place = {
+      "__builtin_FILE", "__builtin_LINE",   "__builtin_FUNCTION", "__builtin_source_location",
+      "__BASE_FILE__",  "basic_stacktrace", "stacktrace"};
+  if (one_of(word, of_the_place)) return fmt::format("asks where it is called from ({})", word);
+  if (word == "_GLIBCXX_TSAN")
+    return fmt::format("asks whether a sanitizer looks at it ({})", word);
+  constexpr std::array<std::string_view, 8> hints = {"_mm_pause",
+                                                     "_mm_mfence",
+                                                     "_mm_lfence",
+                                                     "_mm_sfence",
+                                                     "_mm_malloc",
+                                                     "__builtin_ia32_pause",
+                                                     "__builtin_ia32_mfence",
+                                                     "_mm_free"};
+  if ((word.starts_with("_mm") || word.starts_with("__builtin_ia32_")) && !one_of(word, hints)) {
+    return fmt::format("reads or writes memory behind the race detectors' back ({})", word);
+  }
   if (word == "_fileno") return "redirects a FILE from the inside (_fileno)";
   if (word.starts_with("_Z") && word.size() > 3) {
     return fmt::format("names a function by its mangled name ({})", word);
@@ -162,6 +199,9 @@ std::optional<std::string> object_to_inside(std::string_view word) {
 std::optional<std::string> object_to_word(Tokens tokens, std::size_t at, RuleContext context) {
   const std::string_view word = tokens[at].text;
   if (auto reason = object_to_inside(word)) return reason;
+  if (word == "source_location" && !context.places) {
+    return "asks where it is called from (source_location): a solution does the same for everybody";
+  }
   if (word == "_Pragma" && !context.expanded) return object_to_pragma(tokens, at);
   if (bare(word) == "asm" || word == "__asm") return object_to_asm(tokens, at);
   if (bare(word) == "attribute" || word == "__attribute") {
@@ -232,6 +272,30 @@ DirectiveParts split_directive(std::string_view directive) {
   auto rest = directive.substr(end);
   rest.remove_prefix(std::min(rest.find_first_not_of(" \t\v\f"), rest.size()));
   return {directive.substr(0, end), rest};
+}
+
+std::string macro_name(std::string_view rest) {
+  std::string name;
+  for (const char c : rest) {
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '$' &&
+        static_cast<unsigned char>(c) < 0x80) {
+      break;
+    }
+    name += c;
+  }
+  return name;
+}
+
+std::string at_line(const std::filesystem::path& file, int line, std::string_view reason) {
+  return fmt::format("{}:{}: {}", file.filename().string(), line, reason);
+}
+
+bool is_own_test(const std::filesystem::path& file) { return file.extension() == ".cpp"; }
+
+bool is_for_tests(std::string_view included) {
+  constexpr std::array<std::string_view, 4> folders = {"gtest/", "gmock/", "rapidcheck",
+                                                       "testing/"};
+  return std::ranges::any_of(folders, [&](auto folder) { return included.contains(folder); });
 }
 
 std::optional<std::string> object_to_directive(std::string_view name, std::string_view rest) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,6 +15,7 @@ namespace grader {
 struct RuleContext {
   bool own_test = false;  // my_test.cpp: speaks to GoogleTest and the kit by right
   bool expanded = false;  // after the preprocessor
+  bool places = false;    // the task is about source lines: std::source_location is fine
 };
 
 // Tokens that reach around the tests: assembler, attributes that rename, hide or reorder, system
@@ -29,6 +31,17 @@ struct DirectiveParts {
   std::string_view rest;
 };
 DirectiveParts split_directive(std::string_view directive);
+
+// The macro that a #define or #undef is about: "X(a) body" -> "X".
+std::string macro_name(std::string_view rest);
+
+// "promise.hpp:12: reason".
+std::string at_line(const std::filesystem::path& file, int line, std::string_view reason);
+
+bool is_own_test(const std::filesystem::path& file);
+
+// GoogleTest, RapidCheck or the kit: a suite's, and not a header's.
+bool is_for_tests(std::string_view included);
 
 // A name that no header may define as a macro, whatever its suite looks like.
 std::optional<std::string> object_to_macro(std::string_view name);

@@ -320,12 +320,33 @@ RunOutcome Runner::finish() {
     results_.erase(name);
   }
   for (auto& [name, result] : results_) outcome_.tests.push_back(std::move(result));
+  if (plan_.flavour == Flavour::explored) judge_the_unexplored();
   if (plan_.uses_fences && plan_.flavour == Flavour::thread) {
     outcome_.notice =
         "the header uses atomic_thread_fence, which ThreadSanitizer does not "
         "understand: races are left to the explorer";
   }
   return std::move(outcome_);
+}
+
+// What the explorer can't follow is left to ThreadSanitizer and to real threads. Not what was
+// brought about by a call that is of no other use, and not where ThreadSanitizer is silent.
+void Runner::judge_the_unexplored() {
+  constexpr std::string_view unknown = "it makes the futex system call itself, command";
+  for (auto& test : outcome_.tests) {
+    const bool unexplored = test.verdict.starts_with("cannot be explored");
+    if (!unexplored || test.outcome == Outcome::tampered) continue;
+    if (test.verdict.contains(unknown)) {
+      test.headline = test.verdict + ": only waiting and waking can be followed";
+    } else if (plan_.uses_fences) {
+      test.headline = test.verdict +
+                      "; and ThreadSanitizer does not understand atomic_thread_fence: nobody could "
+                      "tell whether there is a race";
+    } else {
+      continue;
+    }
+    test.outcome = Outcome::failed;
+  }
 }
 
 std::vector<std::string> Runner::list_tests(const Sandbox& sandbox, const fs::path& folder,

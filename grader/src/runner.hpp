@@ -62,6 +62,7 @@ class Runner {
   std::vector<std::string> wanted_tests() const;
   TestResult& result_of(const std::string& name);
   RunOutcome finish();
+  void judge_the_unexplored();
 
   const Sandbox& sandbox_;
   RunPlan plan_;

@@ -22,12 +22,17 @@ Symbols parse_symbols(std::string_view nm_output);
 // What is suspicious about a submission's object file, each with the reason to refuse it. None
 // when all of it can also be found in an honest build of the same suite: pass `honest` (the
 // reference's symbols) when the first call, without it, found something.
-// `allows` are the groups a task's task.toml opens: "files", "processes", "network".
 struct SymbolObjection {
   std::string symbol;
   std::string reason;
 };
+struct SymbolRules {
+  std::span<const std::string> allows;  // what task.toml opens: "files", "processes", "network"
+  // A suite may call what GoogleTest and the kit offer, as far as the honest build does. Not in
+  // every flavour: the honest build of each would have to be made, and the text is the same.
+  bool tests = false;
+};
 std::vector<SymbolObjection> object_to_symbols(const Symbols& submitted, const Symbols* honest,
-                                               std::span<const std::string> allows);
+                                               const SymbolRules& rules);
 
 }  // namespace grader

@@ -70,5 +70,24 @@ TEST(Reports, AMemoryErrorNamesTheLine) {
   expect_the_line(failures_of(Flavour::address, "int* p = new int(1); delete p; calls = *p;"));
 }
 
+// What a header is must not depend on who looks: the rules compare the builds.
+TEST(Rules, AHeaderThatIsCarefulOnlyUnderASanitizerIsRefused) {
+  Ground ground;
+  const auto header = ground.scratch() / "careful/01_first_future/first_future.hpp";
+  fs::create_directories(header.parent_path());
+  write_whole_file(header, fmt::format(faulty,
+                                       "\n#define ASKS __has_feature\n"
+                                       "#if !ASKS(thread_sanitizer)\n++calls;\n#endif\n"
+                                       "#undef ASKS\n"));
+  const Program program{.task = &ground.task(),
+                        .source = ground.task().dir / "suite.cpp",
+                        .header = header,
+                        .uses = {},
+                        .flavour = Flavour::thread,
+                        .label = "careful"};
+  const auto built = ground.bench().build(std::span(&program, 1), {}, {}).front();
+  EXPECT_TRUE(built.refused.contains("another program")) << built.refused << built.error;
+}
+
 }  // namespace
 }  // namespace grader::hostile

@@ -454,6 +454,14 @@ TEST(Explored, ACancelWakesTheWaiterThoughTheFunctionIgnoresIt) {
   EXPECT_EQ(await_for_ever(future), 7);
 }
 
+// Whoever looks at the clock may see the deadline pass before the context has been told.
+TEST(Explored, ADeadlineThatPassesIsToldAsSuch) {
+  auto channel = futures::make_channel<Result<int>>(1);  // nobody sends anything
+  const CancelSource source = futures::with_timeout(Context::background(), 10ms);
+  EXPECT_TRUE(
+      fails_with(futures::await(source.context(), channel.second), Errc::deadline_exceeded));
+}
+
 TEST(Explored, TheFunctionsContextOutlivesTheCallers) {
   std::optional<Receiver<Result<bool>>> future;
   {
