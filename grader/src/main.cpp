@@ -137,6 +137,7 @@ void add_maintenance(CLI::App& app, CommandLine& asked) {
   audit->add_option("--right-runs", asked.audit.right_runs,
                     "Runs of each right version; 0: none of these");
   audit->add_flag("--quick", asked.audit.quick, "One grading of each; what is known is not run");
+  audit->add_option("--seconds", asked.audit.seconds, "Begin no further task after so long");
   audit->add_flag("--scorecard", asked.audit.scorecard, "Sum up how often the verdict was wrong");
   audit->add_flag("--loaded", asked.audit.loaded, "Keep every core busy in half of the runs");
   audit

@@ -49,13 +49,14 @@ Result<T> await_for_ever(Receiver<Result<T>>& future) {
 }
 
 // Whatever T is: an error with this code. Says what was there instead.
-template <class T>
-testing::AssertionResult fails_with(const Result<T>& result, Errc expected) {
+// An object, so that no overload in a header under test stands in for it.
+constexpr auto fails_with = []<class T>(const Result<T>& result,
+                                        Errc expected) -> testing::AssertionResult {
   if (result) return testing::AssertionFailure() << "a success, where an error was due";
   if (result.error().code == expected) return testing::AssertionSuccess();
   return testing::AssertionFailure()
          << "another error: " << result.error().code.message() << ", " << result.error().message;
-}
+};
 
 void wait_for_the_end(const Context& ctx) {
   while (!ctx.done()) (void)ctx.sleep_for(1h);

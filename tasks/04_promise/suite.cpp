@@ -48,10 +48,11 @@ static_assert(
 const Context kForever = Context::background();
 
 // What an await returned, for failure messages.
-std::string said(const Result<int>& result) {
+// An object, so that no overload in a header under test stands in for it.
+constexpr auto said = [](const Result<int>& result) -> std::string {
   return result ? "the value " + std::to_string(*result)
                 : "the error \"" + result.error().code.message() + "\"";
-}
+};
 
 Context cancelled_context() {
   auto source = with_cancel(kForever);

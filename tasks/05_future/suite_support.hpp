@@ -34,14 +34,14 @@ struct Plain {
 };
 
 // "value 7" or "error cancelled", for expectations and failure messages.
-template <class T>
-std::string show(const Result<T>& result) {
+// An object, so that no overload in a header under test stands in for it.
+inline constexpr auto show = []<class T>(const Result<T>& result) -> std::string {
   if (!result) return "error " + result.error().code.message();
   if constexpr (std::is_convertible_v<T, std::string>) {
     return "value " + *result;
   } else {
     return "value " + std::to_string(*result);
   }
-}
+};
 
 }  // namespace future_suite

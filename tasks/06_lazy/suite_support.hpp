@@ -22,23 +22,22 @@ struct Report {
   std::string text;
 };
 
-inline bool is_the_report(const futures::Result<Report>& result) {
+// An object, so that no overload in a header under test stands in for it.
+inline constexpr auto is_the_report = [](const futures::Result<Report>& result) -> bool {
   return result.has_value() && result->text == long_text;
-}
+};
 
-template <class T>
-std::error_code code_of(const futures::Result<T>& result) {
+inline constexpr auto code_of = []<class T>(const futures::Result<T>& result) -> std::error_code {
   return result ? std::error_code() : result.error().code;
-}
+};
 
 inline std::string show(const Report& report) { return '"' + report.text + '"'; }
 inline std::string show(int value) { return std::to_string(value); }
 
-template <class T>
-std::string describe(const futures::Result<T>& result) {
+inline constexpr auto describe = []<class T>(const futures::Result<T>& result) -> std::string {
   if (result) return "the value " + show(*result);
   return "the error " + result.error().code.message() + " (" + result.error().message + ')';
-}
+};
 
 // A LazyT whose fn takes as long as the test wants and does not care about its context.
 template <class LazyT>

@@ -76,11 +76,12 @@ static_assert(
 const Context kForever = Context::background();
 const Error kDown{Errc::unavailable, "the service is down"};
 
-std::unexpected<Error> fail_with(const Error& error) { return std::unexpected(error); }
+// An object, so that no overload in a header under test stands in for them.
+constexpr auto fail_with = [](const Error& error) { return std::unexpected(error); };
 
-std::string said(const Result<void>& result) {
+constexpr auto said = [](const Result<void>& result) -> std::string {
   return result ? "success" : "the error \"" + result.error().message + "\"";
-}
+};
 
 // Waits until the context ends. A function that nobody tells to stop is still there when the test
 // has run out of patience.

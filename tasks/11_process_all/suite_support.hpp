@@ -50,11 +50,12 @@ inline std::vector<Job> make_jobs(std::size_t count) {
 inline std::size_t number_of(const Job& job) { return std::stoul(job.id); }
 
 // The message as well: several errors of a test may have the same code.
-inline std::string describe(const Result<FanOut>& result) {
+// An object, so that no overload in a header under test stands in for it.
+inline constexpr auto describe = [](const Result<FanOut>& result) -> std::string {
   if (!result) return show(result) + " (" + result.error().message + ")";
   return "success with completed = " + std::to_string(result->completed) +
          ", peak = " + std::to_string(result->peak);
-}
+};
 
 // Waits until the context ends. A job that nobody tells to stop is still there when the test has
 // run out of patience.

@@ -40,29 +40,35 @@ std::string show_value(const T& value) {
 
 // `value 7`, `error cancelled`: for expectations and failure messages. An error's message is left
 // out, so that texts can be compared.
-template <class T>
-std::string show(const futures::Result<T>& result) {
-  if (!result) return "error " + result.error().code.message();
-  if constexpr (std::is_void_v<T>) {
-    return "success";
-  } else {
-    return "value " + detail::show_value(*result);
+//
+// An object, not a function: overloads in a header under test, found by their arguments' types, are
+// no match for it.
+struct Show {
+  template <class T>
+  std::string operator()(const futures::Result<T>& result) const {
+    if (!result) return "error " + result.error().code.message();
+    if constexpr (std::is_void_v<T>) {
+      return "success";
+    } else {
+      return "value " + detail::show_value(*result);
+    }
   }
-}
 
-template <class T>
-std::string show(const futures::Result<std::vector<T>>& result) {
-  if (!result) return "error " + result.error().code.message();
-  std::string text = "values";
-  for (const auto& value : *result) text += " " + detail::show_value(value);
-  return text;
-}
+  template <class T>
+  std::string operator()(const futures::Result<std::vector<T>>& result) const {
+    if (!result) return "error " + result.error().code.message();
+    std::string text = "values";
+    for (const auto& value : *result) text += " " + detail::show_value(value);
+    return text;
+  }
 
-template <class T>
-std::string show(const std::vector<futures::Result<T>>& results) {
-  std::string text;
-  for (const auto& result : results) text += (text.empty() ? "" : ", ") + show(result);
-  return text;
-}
+  template <class T>
+  std::string operator()(const std::vector<futures::Result<T>>& results) const {
+    std::string text;
+    for (const auto& result : results) text += (text.empty() ? "" : ", ") + (*this)(result);
+    return text;
+  }
+};
+inline constexpr Show show;
 
 }  // namespace workbook

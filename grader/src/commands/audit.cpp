@@ -1,7 +1,9 @@
 // audit: every suite on every version whose verdict is known beforehand.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -56,7 +58,14 @@ class Audit {
   // Only these tasks; none: all. Adds what it counted to `results`.
   int run(const std::vector<int>& numbers, nlohmann::json& results) {
     collect(numbers);
+    const auto start = std::chrono::steady_clock::now();
     for (const auto* task : tasks_) {
+      const std::chrono::duration<double> so_far = std::chrono::steady_clock::now() - start;
+      if (request_.seconds > 0 && so_far.count() > request_.seconds) {
+        left_out_.push_back(task->number);
+        std::erase_if(candidates_, [&](const Candidate& one) { return one.task == task; });
+        continue;
+      }
       audit(*task);
       if (setting_.stop.stop_requested()) return status_interrupted;
       if (!request_.scorecard) tell_table(task);
@@ -72,10 +81,12 @@ class Audit {
   }
 
   void collect(const std::vector<int>& numbers) {
-    for (const int number : numbers) setting_.workbook.task(number);
-    for (const auto& task : setting_.workbook.tasks) {
-      if (!numbers.empty() && std::ranges::find(numbers, task.number) == numbers.end()) continue;
-      tasks_.push_back(&task);
+    for (const int number : numbers) tasks_.push_back(&setting_.workbook.task(number));
+    if (numbers.empty()) {
+      for (const auto& task : setting_.workbook.tasks) tasks_.push_back(&task);
+    }
+    for (const auto* one : tasks_) {
+      const auto& task = *one;
       const bool ours = request_.versions.empty();
       const auto solution = ours ? task.solution : request_.versions / task.folder;
       if (ours) add(task, solution / task.header, "reference", true);
@@ -244,6 +255,11 @@ class Audit {
         counts, [](const VersionCounts& version) { return !version.as_it_should_be(); });
     setting_.screen.say(fmt::format("  {} versions told for what they are, {} not.",
                                     static_cast<long>(counts.size()) - wrong, wrong));
+    if (!left_out_.empty()) {
+      setting_.screen.say(fmt::format("  Not begun in {:.0f} seconds: {} {}.", request_.seconds,
+                                      left_out_.size() == 1 ? "task" : "tasks",
+                                      fmt::join(left_out_, ", ")));
+    }
     add_results(counts, results);
     return wrong == 0 && !counts.empty() ? status_done : status_below;
   }
@@ -275,6 +291,7 @@ class Audit {
   const AuditRequest& request_;
   Bench bench_;
   std::vector<const Task*> tasks_;
+  std::vector<int> left_out_;
   std::vector<Candidate> candidates_;
   std::map<const Candidate*, int> done_;
   std::mutex mutex_;  // guards the counts, seconds_ and rejections_

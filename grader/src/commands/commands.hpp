@@ -59,13 +59,15 @@ int run_list(const Setting& setting, const std::filesystem::path& submission);
 int run_verify(const Setting& setting, bool fix);
 
 struct AuditRequest {
-  // Neither tasks nor challenges: all of both.
+  // Neither tasks nor challenges: all of both. Else in this order.
   std::vector<int> tasks;
   std::vector<std::string> challenges;
   std::vector<std::string> flavours;  // empty: all
   bool quick = false;  // one grading each; a wrong version only until something rejects it
   int earlier_runs = 20;
   int right_runs = 20;
+  // No further task is begun after so many seconds; those left out are named. 0: no limit.
+  double seconds = 0;
   bool loaded = false;     // half of the runs with every core kept busy by something else
   bool scorecard = false;  // sum up as a scorecard instead of a line for each version
   // A folder with NN_name/{earlier,alternative}/*.hpp to audit instead of solutions/.
