@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <map>
 
+#include "policy_own_test.hpp"
 #include "policy_rules.hpp"
 
 namespace grader {
@@ -121,6 +122,18 @@ std::optional<std::string> refuse_file(const Stage& stage, const StagedFile& fil
   return std::nullopt;
 }
 
+// my_test.cpp beside the headers of a version: it must not see which one they are.
+std::optional<std::string> refuse_own_test(const Stage& stage, const StagedFile& test) {
+  BorrowedMacros macros;
+  for (const auto& file : stage.files) {
+    if (file.trusted || is_own_test(file.path)) continue;
+    add_macros(tokenize(file.bytes), file.path.filename().string(), macros);
+  }
+  const auto objection = object_to_own_test(tokenize(test.bytes), macros);
+  if (!objection) return std::nullopt;
+  return at(test.path, objection->line, objection->reason);
+}
+
 // The lines of -E output, each with the file and the line it came from.
 template <class Visit>
 void for_each_line(std::string_view expanded, const Visit& visit) {
@@ -161,6 +174,8 @@ std::optional<std::string> refuse_source(const Stage& stage, const Names& protec
   for (const auto& file : stage.files) {
     if (file.trusted) continue;
     if (auto reason = refuse_file(stage, file, protected_names)) return reason;
+    if (!is_own_test(file.path)) continue;
+    if (auto reason = refuse_own_test(stage, file)) return reason;
   }
   return std::nullopt;
 }
@@ -191,6 +206,10 @@ std::optional<std::string> refuse_expansion(const Stage& stage, std::string_view
     }
     const RuleContext context{.own_test = is_own_test(file), .expanded = true};
     if (const auto objection = object_to_tokens(tokens, context)) {
+      return at(file, objection->line, objection->reason);
+    }
+    if (!context.own_test) continue;
+    if (const auto objection = object_to_expanded_own_test(tokens)) {
       return at(file, objection->line, objection->reason);
     }
   }
