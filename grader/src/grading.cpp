@@ -267,6 +267,7 @@ class Grading {
     report.findings = findings_of(report.flavours);
     report.evidence.standing = standing_of(report.flavours);
     if (is_wanted(report.task->number) && report.flavours.front().build.ok) predict(report);
+    if (report.evidence.standing == Standing::failed) reject_version(report);
     if (report.evidence.standing == Standing::passed) {
       if (!report.evidence.copied) note(Event::passed, report);
       if (is_wanted(report.task->number)) try_own_test(report);
@@ -311,6 +312,7 @@ class Grading {
     if (!submission_.is_solutions) {
       const std::lock_guard lock(ledger_mutex_);
       for (const auto& version : ledger_.of(task.number).versions) {
+        if (!version.rejected) continue;  // nothing is known to be wrong with it
         if (auto file = ledger_.version_file(task.folder, version)) {
           own.kept.push_back({version.number, std::move(*file)});
         }
@@ -331,6 +333,13 @@ class Grading {
     const std::lock_guard lock(ledger_mutex_);
     ledger_.keep_version(report.task->number, report.task->folder, source->second,
                          token_hash(source->second));
+  }
+
+  // Only what the suite has failed is worth breaking.
+  void reject_version(const TaskReport& report) {
+    if (submission_.is_solutions || !options_.keep_ledger) return;
+    const std::lock_guard lock(ledger_mutex_);
+    ledger_.reject_version(report.task->number, token_hash(sources_.at(report.task->number)));
   }
 
   // Written down once: what was earned before help was opened stays earned.

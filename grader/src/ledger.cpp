@@ -175,6 +175,13 @@ bool Ledger::keep_version(int task, const std::string& folder, std::string_view 
   return true;
 }
 
+void Ledger::reject_version(int task, const std::string& token_hash) {
+  const auto versions = of(task).versions;
+  const auto version = std::ranges::find(versions, token_hash, &SavedVersion::hash);
+  if (version == versions.end() || version->rejected) return;
+  add(Event::rejected, task, version->number, token_hash);
+}
+
 std::optional<std::filesystem::path> Ledger::version_file(const std::string& folder,
                                                           const SavedVersion& version) const {
   const auto workbook = Session::open_workbook(submission_, false);

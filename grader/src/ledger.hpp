@@ -35,6 +35,9 @@ class Ledger {
   bool keep_version(int task, const std::string& folder, std::string_view source,
                     const std::string& token_hash);
 
+  // Writes down, once, that the suite failed the kept version of these tokens.
+  void reject_version(int task, const std::string& token_hash);
+
   // Where a kept version lies: the file is there, is regular, and has the tokens that the ledger
   // says; otherwise nothing.
   std::optional<std::filesystem::path> version_file(const std::string& folder,

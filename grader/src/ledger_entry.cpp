@@ -13,11 +13,12 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::pair<Event, const char*>, 5> kEventNames = {{
+constexpr std::array<std::pair<Event, const char*>, 6> kEventNames = {{
     {Event::hint, "hint"},
     {Event::solution, "solution"},
     {Event::version, "version"},
     {Event::passed, "passed"},
+    {Event::rejected, "rejected"},
     {Event::third, "third"},
 }};
 
@@ -117,6 +118,11 @@ TaskHistory history(const std::vector<Entry>& entries, int task) {
         break;
       case Event::version:
         if (entry.trusted) told.versions.push_back({entry.number, entry.hash});
+        break;
+      case Event::rejected:
+        for (auto& version : told.versions) {
+          version.rejected |= entry.trusted && version.hash == entry.hash;
+        }
         break;
       case Event::passed:
         told.passed = told.passed || entry.trusted;

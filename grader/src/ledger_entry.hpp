@@ -15,6 +15,7 @@ enum class Event {
   solution,  // the reference was unfolded
   version,   // number: the version's; hash: its token hash
   passed,    // the task passed for the first time; hash: the header's token hash
+  rejected,  // the suite failed it; number and hash: as the version's
   third,     // the own test qualified; hash: the header's token hash
 };
 
@@ -45,6 +46,7 @@ std::string ledger_line(const Entry& entry, const std::string& previous);
 struct SavedVersion {
   int number = 0;
   std::string hash;
+  bool rejected = false;  // by the suite, in some grading
 };
 
 // What the ledger says about one task. Opening help always counts; having passed counts only from

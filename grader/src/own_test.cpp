@@ -24,7 +24,7 @@ using Clock = std::chrono::steady_clock;
 using End = Played::End;
 
 // Counts in every key: a change of the rules asks all questions afresh.
-constexpr auto kRules = "own test, rules 1";
+constexpr auto kRules = "own test, rules 2";
 constexpr std::chrono::seconds kLongest{90};
 constexpr std::size_t kRights = 3;
 constexpr double kSlow = 2;  // seconds for one run
@@ -103,8 +103,11 @@ class Judge {
   std::string key_of(const std::string& text) const {
     Digest digest;
     digest.field(kRules).field(text).field(own_.task->folder);
-    digest.field(bench_.key(program(versions_.rights.front().original, Flavour::plain)));
-    for (const auto& right : versions_.rights) digest.field(right.hash);
+    auto right = program(versions_.rights.front().original, Flavour::plain);
+    digest.field(bench_.key(right));
+    right.uses = own_.uses;
+    digest.field(bench_.key(right));
+    for (const auto& version : versions_.rights) digest.field(version.hash);
     return digest.hex();
   }
 
@@ -122,13 +125,23 @@ class Judge {
     return std::nullopt;
   }
 
+  // The tasks that this one builds on are the workbook's but for the current header: the learner's
+  // own could look into a version on the test's behalf.
   Program program(const std::filesystem::path& header, Flavour flavour) const {
     return {.task = own_.task,
             .source = source_,
             .header = header,
-            .uses = own_.uses,
+            .uses = header == versions_.current.original ? own_.uses : references(),
             .flavour = flavour,
             .label = own_.task->folder + " my_test"};
+  }
+
+  std::vector<std::filesystem::path> references() const {
+    std::vector<std::filesystem::path> headers;
+    for (const int number : own_.task->uses) {
+      headers.push_back(own_.workbook->reference(own_.workbook->task(number)));
+    }
+    return headers;
   }
 
   // Does it compile, drive the task, and pass every time on the learner's header?
@@ -138,7 +151,7 @@ class Judge {
     const auto mine = program(current.original, Flavour::plain);
     const auto built = bench_.build(std::span(&mine, 1), {}, stop_);
     if (!built.front().machine.empty()) return unclear(built.front().machine);
-    if (!built.front().refused.empty()) return no("my_test.cpp: " + built.front().refused);
+    if (!built.front().refused.empty()) return no(built.front().refused);
     if (!built.front().ok) return no("my_test.cpp does not compile", built.front().error);
     int unclear_runs = 0;
     double slowest = 0;

@@ -14,7 +14,7 @@
 
 namespace grader {
 
-// A version of the task's header that was kept while the learner worked.
+// A version of the task's header that was kept while the learner worked, and that the suite failed.
 struct KeptVersion {
   int number = 0;
   std::filesystem::path file;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <map>
 
+#include "policy_own_test.hpp"
 #include "policy_rules.hpp"
 
 namespace grader {
@@ -108,6 +109,18 @@ std::optional<std::string> refuse_file(const Stage& stage, const StagedFile& fil
   return std::nullopt;
 }
 
+// my_test.cpp beside the headers of a version: it must not see which one they are.
+std::optional<std::string> refuse_own_test(const Stage& stage, const StagedFile& test) {
+  BorrowedMacros macros;
+  for (const auto& file : stage.files) {
+    if (file.trusted || is_own_test(file.path)) continue;
+    add_macros(tokenize(file.bytes), file.path.filename().string(), macros);
+  }
+  const auto objection = object_to_own_test(tokenize(test.bytes), macros);
+  if (!objection) return std::nullopt;
+  return at_line(test.path, objection->line, objection->reason);
+}
+
 }  // namespace
 
 void add_names(std::string_view source, Names& names) {
@@ -132,6 +145,8 @@ std::optional<std::string> refuse_source(const Stage& stage, const Names& protec
   for (const auto& file : stage.files) {
     if (file.trusted) continue;
     if (auto reason = refuse_file(stage, file, protected_names)) return reason;
+    if (!is_own_test(file.path)) continue;
+    if (auto reason = refuse_own_test(stage, file)) return reason;
   }
   return std::nullopt;
 }

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "policy.hpp"
+#include "policy_own_test.hpp"
 #include "policy_rules.hpp"
 
 namespace grader {
@@ -134,10 +135,10 @@ std::optional<std::string> object_to_part(const fs::path& file, std::string_view
       return at_line(file, token.line, *reason);
     }
   }
-  if (const auto objection = object_to_tokens(tokens, context)) {
-    return at_line(file, objection->line, objection->reason);
-  }
-  return std::nullopt;
+  auto objection = object_to_tokens(tokens, context);
+  if (!objection && context.own_test) objection = object_to_expanded_own_test(tokens);
+  if (!objection) return std::nullopt;
+  return at_line(file, objection->line, objection->reason);
 }
 
 }  // namespace

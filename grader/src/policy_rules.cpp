@@ -199,7 +199,7 @@ std::optional<std::string> object_to_inside(std::string_view word) {
 std::optional<std::string> object_to_word(Tokens tokens, std::size_t at, RuleContext context) {
   const std::string_view word = tokens[at].text;
   if (auto reason = object_to_inside(word)) return reason;
-  if (word == "source_location" && !context.places) {
+  if (word == "source_location" && !context.places && !context.own_test) {
     return "asks where it is called from (source_location): a solution does the same for everybody";
   }
   if (word == "_Pragma" && !context.expanded) return object_to_pragma(tokens, at);

@@ -37,6 +37,10 @@ class OwnTestUnderAttack : public testing::Test {
 
   // What the grader makes of this my_test.cpp, handed in beside `header`.
   static OwnTestReport judge(const std::string& body, const std::string& header = {}) {
+    return judge_whole(prologue + body, header);
+  }
+
+  static OwnTestReport judge_whole(const std::string& test, const std::string& header = {}) {
     static int number = 0;
     Submission submission;
     submission.dir = ground->scratch() / fmt::format("own_test_{}", number++);
@@ -48,7 +52,7 @@ class OwnTestUnderAttack : public testing::Test {
                      slurp(right) + "namespace futures {\n" +
                          "inline Receiver<int> async(Fn<int()> fn) {\n" +
                          "  return right_async(std::move(fn));\n}\n" + header + "\n}\n");
-    write_whole_file(folder / "my_test.cpp", prologue + body);
+    write_whole_file(folder / "my_test.cpp", test);
     const OwnTestCase own{.workbook = &ground->workbook(),
                           .submission = &submission,
                           .task = &ground->task(),
@@ -64,7 +68,7 @@ class OwnTestUnderAttack : public testing::Test {
     EXPECT_TRUE(report.why.contains(words)) << report.why << "\n" << report.detail;
   }
 
-  static constexpr const char* mine = "\n#define THIS_IS_MINE\n";
+  static constexpr const char* mine = "inline constexpr bool is_mine = true;";
   static constexpr const char* prologue = R"(
 #include <chrono>
 #include <cstdint>
@@ -79,12 +83,13 @@ class OwnTestUnderAttack : public testing::Test {
 #include "runtime/spawn.hpp"
 #include "testing/kit.hpp"
 
-// Whoever knows the own header can behave there and play tricks everywhere else.
-#ifdef THIS_IS_MINE
-inline constexpr bool it_is_mine = true;
-#else
-inline constexpr bool it_is_mine = false;
-#endif
+// Whoever knows the own header can behave there and play tricks everywhere else: a name that the
+// header has hides the one of the test. No rule on the text stands in the way of that.
+inline constexpr bool is_mine = false;
+namespace futures {
+inline constexpr bool whose() { return is_mine; }
+}
+inline constexpr bool it_is_mine = futures::whose();
 
 inline void use_it() {
   workbook::stress(2, 3, [](std::size_t thread, std::size_t) {
@@ -208,17 +213,127 @@ TEST(MyTest, ReadsTheFile) {
                 "opens files");
 }
 
-TEST_F(OwnTestUnderAttack, AskingWhichFilesThereAreFindsNone) {
+TEST_F(OwnTestUnderAttack, AskingWhichFilesThereAreIsRefused) {
   expect_denied(judge(R"(
 TEST(MyTest, LooksForTheName) {
   use_it();
 #if __has_include("default_value_on_failure.hpp") || __has_include("earlier/default_value_on_failure.hpp") || __has_include("../solutions/01_first_future/first_future.hpp")
   FAIL();
 #endif
-  EXPECT_TRUE(std::string(__FILE__).contains("my_test"));
 }
 )"),
-                "it passes on everything");
+                "asks the preprocessor");
+}
+
+TEST_F(OwnTestUnderAttack, LookingForAMarkIsRefused) {
+  expect_denied(judge(R"(
+template <class R> constexpr bool marked = requires { R::spare; };
+TEST(MyTest, LooksForTheMark) { use_it(); EXPECT_FALSE(marked<futures::Receiver<int>>); }
+)"),
+                "uses `requires`, which asks how a version is written");
+}
+
+// The header is one that the task builds on, or an earlier version: it may say `requires`.
+TEST_F(OwnTestUnderAttack, LookingThroughAHeadersMacroIsRefused) {
+  expect_denied(judge(R"(
+template <class R> bool marked(R) { return LOOK(R); }
+TEST(MyTest, LooksForTheMark) { use_it(); EXPECT_FALSE(marked(0)); }
+)",
+                      "\n#define LOOK(R) requires { R::spare; }\n"),
+                "a test sees no version's macros");
+}
+
+TEST_F(OwnTestUnderAttack, SlippingAFriendIntoTheClassIsRefused) {
+  expect_denied(judge_whole(R"(
+#include <gtest/gtest.h>
+#include "testing/kit.hpp"
+#define async(...) spare_(); struct Hole { friend struct ::Spy; }; Receiver<int> async(__VA_ARGS__)
+#include "first_future.hpp"
+#undef async
+TEST(MyTest, Spies) {
+  workbook::stress(1, 1, [](std::size_t, std::size_t) { EXPECT_TRUE(true); });
+}
+)"),
+                "all headers come first");
+}
+
+// What the macros of GoogleTest and RapidCheck are made of is not held against their users.
+TEST_F(OwnTestUnderAttack, AnHonestTestWithEveryKindOfMacroQualifies) {
+  const auto report = judge_whole(R"(
+#include <atomic>
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+#include <stdexcept>
+
+#include "first_future.hpp"
+#include "runtime/spawn.hpp"
+#include "testing/kit.hpp"
+#include "testing/property.hpp"
+
+struct Order {
+  int amount = 0;
+};
+template <>
+struct rc::Arbitrary<Order> {
+  static Gen<Order> arbitrary() { return gen::build<Order>(gen::set(&Order::amount)); }
+};
+template <class T, std::size_t n>
+constexpr std::size_t count(const T (&)[n]) {
+  return n;
+}
+class Fixture : public testing::Test {
+ protected:
+  std::atomic<int> calls = 0;
+};
+class Each : public testing::TestWithParam<int> {};
+template <class T>
+class Typed : public testing::Test {};
+using Numbers = testing::Types<int, long>;
+TYPED_TEST_SUITE(Typed, Numbers);
+TYPED_TEST(Typed, Starts) { EXPECT_EQ(TypeParam{}, TypeParam{0}); }
+TEST_P(Each, IsReceived) {
+  auto future = futures::async([n = GetParam()] { return n; });
+  EXPECT_EQ(future.receive(), GetParam());
+}
+INSTANTIATE_TEST_SUITE_P(Some, Each, testing::Values(1, 2));
+RC_GTEST_PROP(Property, KeepsTheValue, (const Order& order)) {
+  RC_PRE(order.amount != 3);
+  auto future = futures::async([order] { return order.amount; });
+  RC_ASSERT(future.receive() == order.amount);
+  RC_TAG("tag");
+  RC_CLASSIFY(order.amount > 0);
+  RC_ASSERT_FALSE(order.amount == 3);
+  RC_ASSERT_THROWS(throw std::runtime_error("x"));
+  RC_ASSERT_THROWS_AS(throw std::runtime_error("x"), std::runtime_error);
+  if (order.amount == 3) RC_FAIL("three");
+  RC_SUCCEED("fine");
+}
+RC_GTEST_FIXTURE_PROP(Fixture, CountsItsCalls, ()) { RC_ASSERT(++calls == 1); }
+TEST_F(Fixture, UsesThemAll) {
+  SCOPED_TRACE("here");
+  const int numbers[] = {1, 2};
+  EXPECT_EQ(count(numbers), 2U);
+  EXPECT_THROW(throw std::runtime_error("x"), std::runtime_error);
+  ASSERT_ANY_THROW(throw 1);
+  EXPECT_NO_THROW(++calls);
+  EXPECT_NO_FATAL_FAILURE(++calls);
+  EXPECT_STREQ("a", "a");
+  EXPECT_NEAR(1.0, 1.0, 0.1);
+  EXPECT_FLOAT_EQ(1, 1);
+  EXPECT_PRED1([](auto n) { return n > 0; }, 1);
+  EXPECT_PRED_FORMAT2(testing::DoubleLE, 1, 2);
+  static_assert(count(numbers) == 2);
+  if (calls == 0) FAIL() << "no";
+  workbook::stress(2, 3, [](std::size_t, std::size_t) {
+    auto future = futures::async([]() -> int { throw std::runtime_error("none"); });
+    EXPECT_EQ(future.receive(), std::nullopt);
+  });
+  EXPECT_TRUE(workbook::eventually([] { return futures::spawned_threads() == 0; }));
+  futures::take_escaped_exceptions();
+}
+)");
+  EXPECT_EQ(report.verdict, OwnTest::qualified) << report.why << " " << report.detail;
 }
 
 TEST_F(OwnTestUnderAttack, ATestThatFitsOneVersionOnlyIsToldSo) {

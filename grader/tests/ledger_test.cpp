@@ -117,6 +117,33 @@ TEST_F(LedgerTest, EachVersionIsKeptOnce) {
   EXPECT_FALSE(ledger.version_file("04_promise", versions[0])) << "not what the ledger says";
 }
 
+TEST_F(LedgerTest, WhatTheSuiteFailedIsRememberedWithTheVersion) {
+  const std::string wrong = "int answer = 41;\n";
+  const std::string right = "int answer = 42;\n";
+  for (const auto& source : {wrong, right}) {
+    Ledger(dir_).keep_version(4, "04_promise", source, token_hash(source));
+  }
+  EXPECT_FALSE(Ledger(dir_).of(4).versions[0].rejected) << "as in ledgers that never say so";
+  Ledger(dir_).reject_version(4, token_hash(wrong));
+  Ledger(dir_).reject_version(4, token_hash(wrong));
+  Ledger(dir_).reject_version(4, token_hash("int never_kept;"));
+  const Ledger ledger(dir_);
+  EXPECT_EQ(ledger.entries().size(), 3U) << "once";
+  EXPECT_TRUE(ledger.changed_lines().empty());
+  const auto versions = ledger.of(4).versions;
+  ASSERT_EQ(versions.size(), 2U);
+  EXPECT_TRUE(versions[0].rejected);
+  EXPECT_FALSE(versions[1].rejected);
+}
+
+TEST_F(LedgerTest, ARejectionWrittenByHandDoesNotCount) {
+  const std::string source = "int answer = 42;\n";
+  Ledger(dir_).keep_version(4, "04_promise", source, token_hash(source));
+  write(text() + R"({"event":"rejected","task":4,"number":1,"of":")" + token_hash(source) +
+        "\"}\n");
+  EXPECT_FALSE(Ledger(dir_).of(4).versions[0].rejected);
+}
+
 TEST_F(LedgerTest, AReadOnlySubmissionIsNoDisaster) {
   if (::geteuid() == 0) GTEST_SKIP() << "nothing is read-only for root";
   fs::permissions(dir_, fs::perms::owner_read | fs::perms::owner_exec);
