@@ -29,7 +29,8 @@ std::string refusal(const std::string& code) {
 
 std::string expanded_refusal(const std::string& code) {
   const auto text = "# 1 \"04_promise/my_test.cpp\"\n" + code;
-  return refuse_expansion(stage_of(""), text).value_or("");
+  return refuse_expansion(stage_of(""), text, {}, [](const auto&) { return std::string(); })
+      .value_or("");
 }
 
 struct Trick {
