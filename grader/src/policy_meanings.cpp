@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "policy_scopes.hpp"
+
 namespace grader {
 namespace {
-
-using Tokens = std::span<const Token>;
 
 // The templates of the library that are there to be specialised for one's own types.
 constexpr auto specialisable = std::to_array<std::string_view>(
@@ -24,33 +24,8 @@ constexpr auto given = std::to_array<std::string_view>(
     {"Receiver", "Sender", "Result", "Error", "Errc", "Context", "CancelSource", "optional",
      "expected", "unexpected", "error_code", "error_condition", "move_only_function", "nullopt_t"});
 
-template <std::size_t N>
-bool one_of(std::string_view word, const std::array<std::string_view, N>& words) {
-  return std::ranges::find(words, word) != words.end();
-}
-
-bool is(Tokens tokens, std::size_t at, std::string_view text) {
-  return at < tokens.size() && tokens[at].text == text;
-}
-
-bool is_word(Tokens tokens, std::size_t at) {
-  return at < tokens.size() && tokens[at].kind == TokenKind::identifier;
-}
-
 bool is_class_key(Tokens tokens, std::size_t at) {
   return is(tokens, at, "class") || is(tokens, at, "struct") || is(tokens, at, "union");
-}
-
-// The index behind the bracket that closes the one at `open`.
-std::size_t behind(Tokens tokens, std::size_t open, std::string_view left, std::string_view right) {
-  int depth = 0;
-  for (auto i = open; i < tokens.size(); ++i) {
-    if (tokens[i].text == left) ++depth;
-    if (tokens[i].text == right && --depth == 0) return i + 1;
-    // `>>` closes two lists of template arguments.
-    if (right == ">" && tokens[i].text == ">>" && (depth -= 2) <= 0) return i + 1;
-  }
-  return tokens.size();
 }
 
 // template <> class Receiver<int>, template <> struct std::optional<int>.
@@ -211,67 +186,6 @@ std::optional<Objection> object_to_comparison(Tokens tokens, std::size_t at, boo
   return Objection{
       tokens[at].line,
       "declares a comparison of types that are not its own: the tests compare with it"};
-}
-
-// The namespaces around a declaration.
-class Scopes {
- public:
-  void read(Tokens tokens, std::size_t at) {
-    if (is(tokens, at, ";") || is(tokens, at, "}")) start_ = at + 1;
-    if (is(tokens, at, "{")) {
-      scopes_.push_back(kind(tokens.subspan(start_, at - start_)));
-      start_ = at + 1;
-    }
-    if (is(tokens, at, "}") && !scopes_.empty()) scopes_.pop_back();
-  }
-
-  // Not in a class, a function or a namespace of the author's own: what the tests say finds it.
-  bool are_everybodys() const {
-    return std::ranges::all_of(scopes_, [](Kind kind) { return kind == Kind::everybodys; });
-  }
-
-  // Where the declaration begins that the reading is in.
-  std::size_t start() const { return start_; }
-
- private:
-  enum class Kind { everybodys, own };
-
-  // `inline` and nameless ones are as if they were not there.
-  static Kind kind(Tokens head) {
-    const bool transparent = is(head, 0, "inline");
-    const std::size_t at = transparent ? 1 : 0;
-    if (!is(head, at, "namespace")) return is(head, 0, "extern") ? Kind::everybodys : Kind::own;
-    const bool everybodys = std::ranges::all_of(head.subspan(at + 1), [](const Token& token) {
-      return token.text == "futures" || token.text == "std" || token.text == "::";
-    });
-    return transparent || everybodys ? Kind::everybodys : Kind::own;
-  }
-
-  std::vector<Kind> scopes_;
-  std::size_t start_ = 0;
-};
-
-// A function beside one that the runtime gives, in its namespace: the tests would call the one that
-// fits better.
-std::optional<Objection> object_to_overload(Tokens tokens, std::size_t at, const Scopes& scopes) {
-  constexpr auto functions = std::to_array<std::string_view>(
-      {"with_cancel", "with_timeout", "with_deadline", "make_channel", "spawn", "not_implemented",
-       "error_from_current_exception", "make_error_code", "make_error_condition"});
-  if (!one_of(tokens[at].text, functions) || !scopes.are_everybodys()) return std::nullopt;
-  const auto declaration = tokens.subspan(scopes.start(), at - scopes.start());
-  const bool is_used = std::ranges::any_of(declaration, [](const Token& t) {
-    return t.text == "=" || t.text == "(" || t.text == "return";
-  });
-  const bool is_a_members =
-      at > 0 && is(tokens, at - 1, "::") && !is(tokens, scopes.start(), "using");
-  // make_error_code() of an enumeration of the author's own is what the library asks for.
-  const bool of_own_type = tokens[at].text.starts_with("make_error_") && is(tokens, at + 1, "(") &&
-                           !one_of(at + 2 < tokens.size() ? tokens[at + 2].text : "", given);
-  if (is_used || is_a_members || of_own_type) return std::nullopt;
-  return Objection{tokens[at].line,
-                   fmt::format("declares another {}(), which the tests would call instead of the "
-                               "runtime's: choose another name, or a namespace of your own",
-                               tokens[at].text)};
 }
 
 // Where the declarations of a file are: inside namespace std, inside a class, or elsewhere.

@@ -12,8 +12,6 @@
 namespace grader {
 namespace {
 
-using Tokens = std::span<const Token>;
-
 std::optional<Objection> object_to_all(Tokens tokens, const OwnTestContext& context) {
   if (auto objection = object_to_words(tokens, context)) return objection;
   return object_to_templates(tokens);

@@ -13,7 +13,6 @@
 namespace grader {
 namespace {
 
-using Tokens = std::span<const Token>;
 using Words = std::span<const std::string_view>;
 
 constexpr auto operators = std::to_array<std::string_view>(
@@ -85,14 +84,6 @@ constexpr auto known_reserved = std::to_array<std::string_view>(
     {"__FILE__", "__LINE__", "__func__", "__VA_ARGS__", "__VA_OPT__", "__int128", "__extension__",
      "__attribute__", "__asm__", "__asm", "__restrict", "__SANITIZE_THREAD__",
      "__SANITIZE_ADDRESS__", "_Exit", "_Pragma"});
-
-bool one_of(std::string_view word, Words words) {
-  return std::ranges::find(words, word) != words.end();
-}
-
-bool is(Tokens tokens, std::size_t at, std::string_view text) {
-  return at < tokens.size() && tokens[at].text == text;
-}
 
 bool follows(Tokens tokens, std::size_t at, std::string_view text) {
   return at > 0 && tokens[at - 1].text == text;
@@ -217,7 +208,7 @@ bool points_to_member(Tokens tokens, std::size_t at, const std::set<std::string_
   for (auto next = at + 1; next < tokens.size(); ++next) {
     if (tokens[next].kind == TokenKind::identifier) {
       const bool arguments = is(tokens, next + 1, "<");
-      const auto end = arguments ? behind_arguments(tokens, next + 1) : next + 1;
+      const auto end = arguments ? behind(tokens, next + 1, "<", ">") : next + 1;
       if (!is(tokens, end, "::")) break;
       last = tokens[next].text;
       of_template = arguments;

@@ -11,33 +11,12 @@
 namespace grader {
 namespace {
 
-using Tokens = std::span<const Token>;
-
-template <std::size_t N>
-bool one_of(std::string_view word, const std::array<std::string_view, N>& words) {
-  return std::ranges::find(words, word) != words.end();
-}
-
 // "__alias__" -> "alias": attributes may be written either way.
 std::string_view bare(std::string_view word) {
   if (word.size() > 4 && word.starts_with("__") && word.ends_with("__")) {
     word = word.substr(2, word.size() - 4);
   }
   return word;
-}
-
-bool is(Tokens tokens, std::size_t at, std::string_view text) {
-  return at < tokens.size() && tokens[at].text == text;
-}
-
-std::size_t closing(Tokens tokens, std::size_t open, std::string_view left,
-                    std::string_view right) {
-  int depth = 0;
-  for (std::size_t i = open; i < tokens.size(); ++i) {
-    if (tokens[i].text == left) ++depth;
-    if (tokens[i].text == right && --depth == 0) return i;
-  }
-  return tokens.size();
 }
 
 // A spin loop may tell the processor so; nothing else needs an assembler.
@@ -205,14 +184,14 @@ std::optional<std::string> object_to_word(Tokens tokens, std::size_t at, RuleCon
   if (word == "_Pragma" && !context.expanded) return object_to_pragma(tokens, at);
   if (bare(word) == "asm" || word == "__asm") return object_to_asm(tokens, at);
   if (bare(word) == "attribute" || word == "__attribute") {
-    return object_to_attributes(tokens, at + 1, closing(tokens, at + 1, "(", ")"));
+    return object_to_attributes(tokens, at + 1, behind(tokens, at + 1, "(", ")"));
   }
   if ((bare(word) == "gnu" || word == "clang" || word == "_Clang") && is(tokens, at + 1, "::") &&
       at + 2 < tokens.size()) {
     return object_to_attribute(tokens, at + 2);
   }
   if (word == "using" && at > 1 && is(tokens, at - 1, "[") && is(tokens, at - 2, "[")) {
-    return object_to_attributes(tokens, at + 1, closing(tokens, at - 1, "[", "]"));
+    return object_to_attributes(tokens, at + 1, behind(tokens, at - 1, "[", "]"));
   }
   if (word == "syscall") return object_to_syscall(tokens, at, context.expanded);
   if (is_sanitizer_hook(word)) return fmt::format("talks to the sanitizers ({})", word);
@@ -258,123 +237,6 @@ std::optional<Objection> object_to_tokens(Tokens tokens, RuleContext context) {
         return inner;
       }
     }
-  }
-  return std::nullopt;
-}
-
-DirectiveParts split_directive(std::string_view directive) {
-  directive.remove_prefix(1);
-  auto end = std::size_t{0};
-  while (end < directive.size() &&
-         (std::isalnum(static_cast<unsigned char>(directive[end])) || directive[end] == '_')) {
-    ++end;
-  }
-  auto rest = directive.substr(end);
-  rest.remove_prefix(std::min(rest.find_first_not_of(" \t\v\f"), rest.size()));
-  return {directive.substr(0, end), rest};
-}
-
-std::string macro_name(std::string_view rest) {
-  std::string name;
-  for (const char c : rest) {
-    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '$' &&
-        static_cast<unsigned char>(c) < 0x80) {
-      break;
-    }
-    name += c;
-  }
-  return name;
-}
-
-std::string at_line(const std::filesystem::path& file, int line, std::string_view reason) {
-  return fmt::format("{}:{}: {}", file.filename().string(), line, reason);
-}
-
-bool is_own_test(const std::filesystem::path& file) { return file.extension() == ".cpp"; }
-
-bool is_for_tests(std::string_view included) {
-  constexpr std::array<std::string_view, 4> folders = {"gtest/", "gmock/", "rapidcheck",
-                                                       "testing/"};
-  return std::ranges::any_of(folders, [&](auto folder) { return included.contains(folder); });
-}
-
-std::optional<std::string> object_to_directive(std::string_view name, std::string_view rest) {
-  constexpr std::array<std::string_view, 14> plain = {
-      "if",    "ifdef", "ifndef",  "elif",    "elifdef", "elifndef", "else",
-      "endif", "error", "warning", "include", "define",  "undef",    ""};
-  constexpr std::array<std::string_view, 12> pragmas = {
-      "redefine_extname", "weak",           "push_macro",    "pop_macro",
-      "comment",          "GCC dependency", "GCC poison",    "GCC system_header",
-      "clang attribute",  "clang module",   "clang section", "clang __debug"};
-  if (one_of(name, plain)) return std::nullopt;
-  if (name == "pragma") {
-    std::string words;  // blanks as one
-    for (const char c : rest) {
-      const bool blank = std::isspace(static_cast<unsigned char>(c));
-      if (!blank || (!words.empty() && words.back() != ' ')) words += blank ? ' ' : c;
-    }
-    for (const auto pragma : pragmas) {
-      if (words.starts_with(pragma)) {
-        return fmt::format("has #pragma {}, which changes what the tests are made of", pragma);
-      }
-    }
-    return std::nullopt;
-  }
-  if (name == "line" || (!name.empty() && std::isdigit(static_cast<unsigned char>(name[0])))) {
-    return "renames its own lines (#line)";
-  }
-  return fmt::format("has #{}, which a solution has no use for", name);
-}
-
-std::optional<std::string> object_to_macro(std::string_view name) {
-  constexpr std::array<std::string_view, 101> keywords = {
-      "alignas",       "alignof",     "and",
-      "and_eq",        "asm",         "auto",
-      "bitand",        "bitor",       "bool",
-      "break",         "case",        "catch",
-      "char",          "char8_t",     "char16_t",
-      "char32_t",      "class",       "compl",
-      "concept",       "const",       "consteval",
-      "constexpr",     "constinit",   "const_cast",
-      "continue",      "co_await",    "co_return",
-      "co_yield",      "decltype",    "default",
-      "delete",        "do",          "double",
-      "dynamic_cast",  "else",        "enum",
-      "explicit",      "export",      "extern",
-      "false",         "float",       "for",
-      "friend",        "goto",        "if",
-      "inline",        "int",         "long",
-      "mutable",       "namespace",   "new",
-      "noexcept",      "not",         "not_eq",
-      "nullptr",       "operator",    "or",
-      "or_eq",         "private",     "protected",
-      "public",        "register",    "reinterpret_cast",
-      "requires",      "return",      "short",
-      "signed",        "sizeof",      "static",
-      "static_assert", "static_cast", "struct",
-      "switch",        "template",    "this",
-      "thread_local",  "throw",       "true",
-      "try",           "typedef",     "typeid",
-      "typename",      "union",       "unsigned",
-      "using",         "virtual",     "void",
-      "volatile",      "wchar_t",     "while",
-      "xor",           "xor_eq",      "final",
-      "override",      "import",      "module",
-      "__attribute__", "__asm__",     "__FILE__",
-      "__LINE__",      "defined"};
-  if (one_of(name, keywords)) {
-    return fmt::format(
-        "makes a macro of the keyword `{}`; the tests would no longer say what they "
-        "say",
-        name);
-  }
-  constexpr std::array<std::string_view, 7> gtest = {
-      "EXPECT_", "ASSERT_", "GTEST_", "TEST_", "RC_", "TYPED_TEST", "INSTANTIATE_"};
-  constexpr std::array<std::string_view, 6> whole = {
-      "TEST", "FAIL", "SUCCEED", "ADD_FAILURE", "ADD_FAILURE_AT", "SCOPED_TRACE"};
-  const auto starts = [&](std::string_view prefix) { return name.starts_with(prefix); };
-  if (std::ranges::any_of(gtest, starts) || one_of(name, whole)) {
-    return fmt::format("redefines {}, a word of the tests themselves", name);
   }
   return std::nullopt;
 }

@@ -10,17 +10,12 @@
 namespace grader {
 namespace {
 
-using Tokens = std::span<const Token>;
 using Names = std::set<std::string_view>;
 
 constexpr auto integers = std::to_array<std::string_view>(
     {"bool",     "char",     "short",    "int",       "long",      "unsigned", "signed",
      "size_t",   "int8_t",   "int16_t",  "int32_t",   "int64_t",   "uint8_t",  "uint16_t",
      "uint32_t", "uint64_t", "intptr_t", "uintptr_t", "ptrdiff_t", "intmax_t", "uintmax_t"});
-
-bool is(Tokens tokens, std::size_t at, std::string_view text) {
-  return at < tokens.size() && tokens[at].text == text;
-}
 
 bool is_integer(Tokens tokens, std::size_t at) {
   return at < tokens.size() && std::ranges::find(integers, tokens[at].text) != integers.end();
@@ -125,28 +120,12 @@ bool opens_lambda_list(Tokens tokens, std::size_t at) {
 
 }  // namespace
 
-std::size_t behind_arguments(Tokens tokens, std::size_t open) {
-  int depth = 0;
-  int round = 0;  // `<` inside parentheses compares
-  for (auto i = open; i < tokens.size(); ++i) {
-    const auto& text = tokens[i].text;
-    if (text == "(") ++round;
-    if (text == ")") --round;
-    if (round > 0) continue;
-    if (text == "<") ++depth;
-    if (text == ">") --depth;
-    if (text == ">>") depth -= 2;
-    if (depth <= 0) return i + 1;
-  }
-  return tokens.size();
-}
-
 std::optional<Objection> object_to_templates(Tokens tokens) {
   for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
     const bool declares = is(tokens, i, "template") && is(tokens, i + 1, "<");
     if (!declares && !opens_lambda_list(tokens, i + 1)) continue;
     Names types;
-    const auto end = behind_arguments(tokens, i + 1);
+    const auto end = behind(tokens, i + 1, "<", ">");
     if (!all_plain(tokens, i + 1, end, types)) {
       return Objection{tokens[i + 1].line,
                        "has a template parameter with more than a kind and a name, which can ask "

@@ -14,7 +14,4 @@ namespace grader {
 // specialisations are fine.
 std::optional<Objection> object_to_templates(std::span<const Token> tokens);
 
-// The index behind the template arguments that open with the `<` at `open`.
-std::size_t behind_arguments(std::span<const Token> tokens, std::size_t open);
-
 }  // namespace grader

@@ -232,4 +232,29 @@ class Tokenizer {
 
 std::vector<Token> tokenize(std::string_view source) { return Tokenizer(source).run(); }
 
+bool is(Tokens tokens, std::size_t at, std::string_view text) {
+  return at < tokens.size() && tokens[at].text == text;
+}
+
+bool is_word(Tokens tokens, std::size_t at) {
+  return at < tokens.size() && tokens[at].kind == TokenKind::identifier;
+}
+
+std::size_t behind(Tokens tokens, std::size_t open, std::string_view left, std::string_view right) {
+  const bool of_templates = left == "<";
+  int depth = 0;
+  int round = 0;
+  for (auto i = open; i < tokens.size(); ++i) {
+    const auto& text = tokens[i].text;
+    if (of_templates && text == "(") ++round;
+    if (of_templates && text == ")") --round;
+    if (round > 0) continue;
+    if (text == left) ++depth;
+    if (text == right) --depth;
+    if (of_templates && text == ">>") depth -= 2;
+    if (depth <= 0) return i + 1;
+  }
+  return tokens.size();
+}
+
 }  // namespace grader
