@@ -56,12 +56,16 @@ std::string slurp(const fs::path& file) {
   return read_regular_file(file, output_limit).value_or("");
 }
 
-Names names_of_the_tests(const Stage& stage) {
-  Names names;
+bool allows(const Task& task, std::string_view group) {
+  return std::ranges::find(task.allows, group) != task.allows.end();
+}
+
+TextRules text_rules(const Task& task, const Stage& stage) {
+  TextRules rules{.protected_names = {}, .places = allows(task, "places")};
   for (const auto& file : stage.files) {
-    if (file.trusted) add_names(file.bytes, names);
+    if (file.trusted) add_names(file.bytes, rules.protected_names);
   }
-  return names;
+  return rules;
 }
 
 std::vector<std::string> service_libraries(const Task& task) {
@@ -125,7 +129,7 @@ BuildOutcome Builder::build(const Program& program, const Prepared& prepared, bo
   }
   if (!trusted) {
     outcome.refused =
-        refuse_source(prepared.stage, names_of_the_tests(prepared.stage)).value_or("");
+        refuse_source(prepared.stage, text_rules(*program.task, prepared.stage)).value_or("");
     if (!outcome.refused.empty()) return outcome;
   }
   const auto start = std::chrono::steady_clock::now();
@@ -246,25 +250,26 @@ std::string Builder::refuse_result(const Program& program, const Stage& stage, c
   if (!fs::exists(out / "looked"))
     return "what the preprocessor makes of it is too much to look at";
   const auto expanded = slurp(out / "expanded");
-  auto names = names_of_the_tests(stage);
-  add_names_of_macros(slurp(harness_.macros(program.flavour)), names);
+  auto rules = text_rules(*program.task, stage);
+  add_names_of_macros(slurp(harness_.macros(program.flavour)), rules.protected_names);
   const auto read = [&](const fs::path& file) {
     if (file.is_absolute()) return slurp(file);
     const bool runtime = file.begin()->string() == "runtime";
     return slurp((runtime ? harness_.runtime() : harness_.testing()).parent_path() / file);
   };
-  if (auto reason = refuse_expansion(stage, expanded, names, read)) return *reason;
+  if (auto reason = refuse_expansion(stage, expanded, rules, read)) return *reason;
   if (is_suite(program.source) &&
       submitted_text(stage, expanded) != submitted_text(stage, slurp(out / "expanded_plain"))) {
     return fmt::format("{} is another program where a sanitizer looks at it", program.task->header);
   }
   const auto submitted = parse_symbols(slurp(out / "symbols"));
-  const SymbolRules rules{.allows = program.task->allows,
-                          .tests = is_suite(program.source) && program.flavour == Flavour::plain};
-  auto objections = object_to_symbols(submitted, nullptr, rules);
+  const SymbolRules symbol_rules{
+      .allows = program.task->allows,
+      .tests = is_suite(program.source) && program.flavour == Flavour::plain};
+  auto objections = object_to_symbols(submitted, nullptr, symbol_rules);
   if (objections.empty()) return "";
   const auto baseline = honest();
-  objections = object_to_symbols(submitted, baseline ? &*baseline : nullptr, rules);
+  objections = object_to_symbols(submitted, baseline ? &*baseline : nullptr, symbol_rules);
   if (objections.empty()) return "";
   return fmt::format(
       "{} {}", is_suite(program.source) ? program.task->header : program.source.filename().string(),

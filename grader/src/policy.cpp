@@ -81,11 +81,11 @@ class Macros {
 };
 
 std::optional<std::string> refuse_file(const Stage& stage, const StagedFile& file,
-                                       const Names& protected_names) {
+                                       const TextRules& rules) {
   static const Names nothing;
   const bool own_test = is_own_test(file.path);
   const auto tokens = tokenize(file.bytes);
-  Macros macros(file.path, own_test ? nothing : protected_names);
+  Macros macros(file.path, own_test ? nothing : rules.protected_names);
   for (const auto& token : tokens) {
     if (token.kind != TokenKind::directive) continue;
     const auto [name, rest] = split_directive(token.text);
@@ -102,8 +102,8 @@ std::optional<std::string> refuse_file(const Stage& stage, const StagedFile& fil
     if (reason) return reason;
   }
   if (auto reason = macros.at_end()) return reason;
-  if (const auto objection = object_to_tokens(
-          tokens, {.own_test = own_test, .places = protected_names.contains("source_location")})) {
+  if (const auto objection =
+          object_to_tokens(tokens, {.own_test = own_test, .places = rules.places})) {
     return at_line(file.path, objection->line, objection->reason);
   }
   return std::nullopt;
@@ -141,10 +141,10 @@ void add_names_of_macros(std::string_view definitions, Names& names) {
   }
 }
 
-std::optional<std::string> refuse_source(const Stage& stage, const Names& protected_names) {
+std::optional<std::string> refuse_source(const Stage& stage, const TextRules& rules) {
   for (const auto& file : stage.files) {
     if (file.trusted) continue;
-    if (auto reason = refuse_file(stage, file, protected_names)) return reason;
+    if (auto reason = refuse_file(stage, file, rules)) return reason;
     if (!is_own_test(file.path)) continue;
     if (auto reason = refuse_own_test(stage, file)) return reason;
   }

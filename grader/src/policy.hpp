@@ -22,14 +22,19 @@ void add_names(std::string_view source, Names& names);
 // What `#define` lines expand to: words that a source uses without saying them.
 void add_names_of_macros(std::string_view definitions, Names& names);
 
+struct TextRules {
+  Names protected_names;
+  bool places = false;  // the task is about source lines: std::source_location is fine
+};
+
 // Before compiling: directives and tokens of the submitted files, `#if 0` or not.
-std::optional<std::string> refuse_source(const Stage& stage, const Names& protected_names);
+std::optional<std::string> refuse_source(const Stage& stage, const TextRules& rules);
 
 // After the preprocessor: the same, where macros hid it. `expanded` is the compiler's -E -dD output
 // with line markers; what comes from the stage's submitted files is looked at, and whether a macro
 // of theirs is in force where a file of somebody else's is read. `read` gives such a file's text.
 std::optional<std::string> refuse_expansion(
-    const Stage& stage, std::string_view expanded, const Names& protected_names,
+    const Stage& stage, std::string_view expanded, const TextRules& rules,
     const std::function<std::string(const std::filesystem::path&)>& read);
 
 // What the submitted files are after the preprocessor, without white space and comments: the same

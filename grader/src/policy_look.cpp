@@ -144,7 +144,7 @@ std::optional<std::string> object_to_part(const fs::path& file, std::string_view
 }  // namespace
 
 std::optional<std::string> refuse_expansion(
-    const Stage& stage, std::string_view expanded, const Names& protected_names,
+    const Stage& stage, std::string_view expanded, const TextRules& rules,
     const std::function<std::string(const fs::path&)>& read) {
   Parts parts(stage);
   MacrosInForce macros;
@@ -168,7 +168,7 @@ std::optional<std::string> refuse_expansion(
     if (refused || macros.empty()) return;
     const auto staged = std::ranges::find(stage.files, fs::path(file), &StagedFile::path);
     if (staged != stage.files.end()) {
-      refused = macros.object_to(file, protected_names);
+      refused = macros.object_to(file, rules.protected_names);
       return;
     }
     const auto [names, unread] = names_of_files.try_emplace(std::string(file));
@@ -177,9 +177,8 @@ std::optional<std::string> refuse_expansion(
   };
   for_each_line(expanded, visit, enter);
   parts.for_each([&](const fs::path& file, std::string_view text) {
-    const RuleContext context{.own_test = is_own_test(file),
-                              .expanded = true,
-                              .places = protected_names.contains("source_location")};
+    const RuleContext context{
+        .own_test = is_own_test(file), .expanded = true, .places = rules.places};
     if (!refused) refused = object_to_part(file, text, context);
   });
   return refused;

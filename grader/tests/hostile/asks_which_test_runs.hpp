@@ -1,4 +1,4 @@
-// expect: refused : namespace testing
+// expect: refused : namespace testing|which is for tests
 // Behaves where it is looked at, and only there.
 #pragma once
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// expect: refused : EXPECT_EQ
+// expect: refused : EXPECT_EQ|which is for tests
 // behind: failed : Which is
 #pragma once
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// expect: refused : namespace testing
+// expect: refused : namespace testing|which is for tests
 #pragma once
 #include <gtest/gtest.h>
 

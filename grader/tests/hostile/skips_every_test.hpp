@@ -1,4 +1,4 @@
-// expect: refused : namespace testing
+// expect: refused : namespace testing|which is for tests
 // behind: failed : must get what the function returned
 #pragma once
 #include <gtest/gtest.h>
