@@ -6,6 +6,7 @@
 #include "suite_kills.hpp"
 #include "suite_support.hpp"
 #include "suite_together.hpp"
+#include "suite_turns.hpp"
 
 namespace durable {
 namespace {

@@ -12,14 +12,6 @@
 namespace durable {
 namespace {
 
-std::set<fs::path> files_in(const fs::path& folder) {
-  std::set<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file()) files.insert(entry.path());
-  }
-  return files;
-}
-
 TEST(Basic, NoIdLeavesTheFolderAndNoTwoIdsMeet) {
   const Folder folder;
   std::ofstream(folder.path() / "x.json") << "mine";
@@ -57,7 +49,7 @@ TEST(Basic, NoIdLeavesTheFolderAndNoTwoIdsMeet) {
   }
   EXPECT_EQ(outside, 1U) << "an id wrote beside the folder";
   std::set<std::string> names;
-  for (const auto& file : files_in(folder.promises())) {
+  for (const auto& file : folder.files()) {
     auto name = file.string();
     std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
     EXPECT_TRUE(names.insert(name).second)
@@ -83,13 +75,10 @@ TEST(Lifecycle, ATornFileIsNamedAndKeepsNobodyBack) {
   const Folder folder;
   FileStorage storage(folder.promises());
   ASSERT_TRUE(DurablePromise<int>::open(storage, "good")->resolve(1));
-  const auto before = files_in(folder.promises());
-  ASSERT_TRUE(DurablePromise<int>::open(storage, "torn")->resolve(2));
-  fs::path torn;
-  for (const auto& file : files_in(folder.promises())) {
-    if (!before.contains(file)) torn = file;
-  }
-  ASSERT_FALSE(torn.empty()) << "the promise has no file of its own";
+  ASSERT_TRUE(DurablePromise<std::string>::open(storage, "torn")->resolve("a rare value"));
+  const auto files = folder.files_with("a rare value");
+  ASSERT_EQ(files.size(), 1U) << "one JSON file per promise, which says what it was resolved with";
+  const auto& torn = files.front();
   fs::resize_file(torn, fs::file_size(torn) / 2);
 
   FileStorage again(folder.promises());
@@ -103,9 +92,10 @@ TEST(Lifecycle, ATornFileIsNamedAndKeepsNobodyBack) {
   EXPECT_EQ(recover_all<int>(again)->size(), 1U);
 
   EXPECT_FALSE(again.load("torn"));
-  auto promise = DurablePromise<int>::open(again, "torn");
+  auto promise = DurablePromise<std::string>::open(again, "torn");
   if (promise) {
-    EXPECT_FALSE(promise->resolve(3)) << "what was there may be somebody's acknowledged result";
+    EXPECT_FALSE(promise->resolve("another"))
+        << "what was there may be somebody's acknowledged result";
   }
 }
 
@@ -135,30 +125,49 @@ TEST(Lifecycle, AFolderThatCannotBeUsedIsAClearError) {
   EXPECT_FALSE(storage.all());
 }
 
-// Files of this process can't grow beyond a few bytes, as on a disk that is full.
+// Tries to settle a promise so often. Files of this process can't grow beyond a few bytes, as on a
+// disk that is full.
 WORKBOOK_ROLE(settle_on_a_full_disk) {
   FileStorage storage(arguments[0]);
   auto promise = DurablePromise<std::string>::open(storage, "p");
   signal(SIGXFSZ, SIG_IGN);
   const rlimit tiny{64, 64};
   setrlimit(RLIMIT_FSIZE, &tiny);
-  const auto settled = promise->resolve(std::string(100'000, 'x'));
-  const bool pending = promise->state() == State::pending;
-  workbook::tell(settled ? "succeeded" : pending ? "refused" : "refused, but not pending");
+  for (int i = 0; i < std::stoi(arguments[1]); ++i) {
+    const auto settled = promise->resolve(std::string(100'000, 'x'));
+    const bool pending = promise->state() == State::pending;
+    workbook::tell(settled ? "succeeded" : pending ? "refused" : "refused, but not pending");
+  }
   return 0;
+}
+
+// What lies in the folder once a process has started, looked around and settled the promise.
+std::set<fs::path> files_when_there_is_room(const Folder& folder) {
+  FileStorage storage(folder.promises());
+  const auto record = storage.load("p");
+  EXPECT_TRUE(record) << record.error().message;
+  if (record) {
+    EXPECT_EQ(record->state, State::pending);
+  }
+  EXPECT_TRUE(DurablePromise<std::string>::open(storage, "p")->resolve("now there is room"));
+  EXPECT_TRUE(storage.all());
+  return folder.files();
 }
 
 TEST(Lifecycle, AFullDiskIsAnErrorAndTheOldStateStands) {
   const Folder folder;
-  workbook::Child child("settle_on_a_full_disk", {folder.promises()});
-  EXPECT_EQ(child.line(), "refused");
-  child.wait();
-  FileStorage storage(folder.promises());
-  const auto record = storage.load("p");
-  ASSERT_TRUE(record) << record.error().message;
-  EXPECT_EQ(record->state, State::pending);
-  EXPECT_TRUE(DurablePromise<std::string>::open(storage, "p")->resolve("now there is room"));
-  EXPECT_LE(files_in(folder.promises()).size(), 2U) << "what was half written was left behind";
+  const Folder other;  // the same, but that nothing fails
+  workbook::Child failing("settle_on_a_full_disk", {folder.promises(), "3"});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(failing.line(), "refused");
+  failing.wait();
+  workbook::Child idle("settle_on_a_full_disk", {other.promises(), "0"});
+  idle.wait();
+  const auto files = files_when_there_is_room(folder);
+  const auto usual = files_when_there_is_room(other).size();
+  std::string names;
+  for (const auto& file : files) names += " " + file.filename().string();
+  EXPECT_LE(files.size(), usual) << "what was half written was left behind: where nothing failed, "
+                                 << "there are " << usual << " files, and here" << names;
 }
 
 }  // namespace

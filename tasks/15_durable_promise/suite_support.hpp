@@ -2,6 +2,7 @@
 // calls.
 #pragma once
 
+#include <cerrno>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <map>
 #include <mutex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <sys/stat.h>
@@ -45,15 +47,22 @@ class Folder {
   const fs::path& path() const { return path_; }
   fs::path promises() const { return path_ / "promises"; }
 
-  // Every file below the promises' folder that mentions the text, wherever the learner puts it.
+  // Every file below the promises' folder, wherever the learner puts it.
+  std::set<fs::path> files() const {
+    std::set<fs::path> found;
+    for (const auto& entry : fs::recursive_directory_iterator(promises())) {
+      if (entry.is_regular_file()) found.insert(entry.path());
+    }
+    return found;
+  }
+
+  // Those that mention the text.
   std::vector<fs::path> files_with(const std::string& text) const {
     std::vector<fs::path> found;
-    for (const auto& entry : fs::recursive_directory_iterator(promises())) {
-      if (!entry.is_regular_file()) continue;
-      std::ifstream file(entry.path());
+    for (const auto& path : files()) {
       std::stringstream content;
-      content << file.rdbuf();
-      if (content.str().find(text) != std::string::npos) found.push_back(entry.path());
+      content << std::ifstream(path).rdbuf();
+      if (content.str().find(text) != std::string::npos) found.push_back(path);
     }
     return found;
   }
@@ -68,17 +77,24 @@ inline Context patiently() { return Context::background(); }
 // What a settling call did to the disk, in order.
 enum class Call { sync_file, rename, sync_folder };
 
+constexpr bool hears_calls = workbook::flavour() == workbook::Flavour::plain;
+
 // Hears fsync and its kin and rename and its kin of this process. Not thread-safe but for the calls
-// it hears: set it up, let one thread work, look.
+// it hears: set it up, let threads work, look when they have ended. What is said about the order is
+// about one thread.
 class Ear {
  public:
+  // What a thread's syncs come to: as it is; full: no file gets there; hasty: they only say so.
+  enum class Disk { as_it_is, full, hasty };
+  static inline thread_local Disk disk = Disk::as_it_is;
+
   static Ear& instance() {
     static auto* ear = new Ear;
     return *ear;
   }
 
-  // Called before and after each call that is heard, with its number (from 0) and whether it is
-  // over.
+  // Called before and after each call that is heard, by the thread that makes it, with its number
+  // (from 0) and whether it is over.
   std::function<void(int call, bool over)> at_call;
 
   void start() {
@@ -108,9 +124,12 @@ class Ear {
 
   int synced(int fd, const char* name, int (*real)(int)) {
     const int number = before();
-    const int result = real(fd);
     struct stat about{};
-    if (result == 0 && fstat(fd, &about) == 0) {
+    const bool known = fstat(fd, &about) == 0;
+    const bool full = disk == Disk::full && known && S_ISREG(about.st_mode);
+    const int result = full ? -1 : disk == Disk::hasty ? 0 : real(fd);
+    const int error = full ? ENOSPC : errno;
+    if (result == 0 && known) {
       const std::lock_guard lock(mutex_);
       if (listening_) {
         const bool folder = S_ISDIR(about.st_mode);
@@ -120,6 +139,7 @@ class Ear {
       }
     }
     after(number);
+    errno = error;
     return result;
   }
 

@@ -1,0 +1,163 @@
+// Those who settle take turns: threads that are stopped in the middle of it while others go on.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <thread>
+
+#include "suite_support.hpp"
+#include "testing/threads.hpp"
+
+namespace durable {
+namespace {
+
+// Resolves "p" with a number, on a thread of its own.
+class Settler {
+ public:
+  // For its thread: what it does when it first comes to a call that is heard, before the call. That
+  // is in the middle of settling.
+  std::function<void()> half_way = [] {};
+
+  Settler(Storage& storage, int value)
+      : promise_(DurablePromise<int>::open(storage, "p")), value_(value) {}
+
+  bool is_open() const { return promise_.has_value(); }
+  int value() const { return value_; }
+  const Result<void>& outcome() const { return *outcome_; }  // once it has ended
+
+  void start() {  // only the first time
+    if (thread_.joinable()) return;
+    thread_ = std::jthread([this] {
+      self_ = this;
+      id_ = ::gettid();
+      outcome_ = promise_->resolve(value_);
+      ended_.open();
+    });
+  }
+
+  void wait() { ended_.wait(); }
+
+  // Until it has ended, or is asleep and stays so: it waits for somebody, or is stopped half-way. A
+  // version that waits in another way is left to it after two seconds.
+  void wait_until_it_can_do_no_more() const {
+    std::optional<workbook::threads::Sighting> last;
+    auto since = Clock::now();
+    (void)workbook::eventually(
+        [&] {
+          const auto now = id_ == 0 ? std::nullopt : workbook::threads::look(id_);
+          if (!now || now->state != 'S' || now != last) since = Clock::now();
+          last = now;
+          return ended_.is_open() || Clock::now() - since > 30ms;
+        },
+        2s);
+  }
+
+  // For Ear::at_call.
+  static void heard(int, bool over) {
+    if (self_ == nullptr || over || std::exchange(self_->been_half_way_, true)) return;
+    self_->half_way();
+  }
+
+ private:
+  static inline thread_local Settler* self_ = nullptr;
+
+  Result<DurablePromise<int>> promise_;
+  const int value_;
+  std::optional<Result<void>> outcome_;
+  bool been_half_way_ = false;  // its thread's
+  std::atomic<int> id_{0};
+  workbook::Gate ended_;
+  std::jthread thread_;
+};
+
+// What each was told, for a failure's message.
+std::string told(std::initializer_list<const Settler*> settlers) {
+  std::string text;
+  for (const auto* settler : settlers) {
+    const auto& outcome = settler->outcome();
+    text += "resolve(" + std::to_string(settler->value()) + ") returned " +
+            (outcome ? "success" : "'" + outcome.error().message + "'") + ", ";
+  }
+  return text;
+}
+
+// One of them has won, the others know, and the storage says the same.
+void expect_one_winner(std::initializer_list<const Settler*> settlers, Storage& storage,
+                       const std::string& hint) {
+  const auto record = storage.load("p");
+  ASSERT_TRUE(record) << record.error().message;
+  int winners = 0;
+  for (const auto* settler : settlers) {
+    const auto& outcome = settler->outcome();
+    if (outcome) {
+      ++winners;
+      EXPECT_EQ(record->value, settler->value()) << told(settlers) << hint;
+    } else {
+      EXPECT_TRUE(outcome.error().code == Errc::already_settled)
+          << told(settlers) << "and nothing was wrong with the disk: " << hint;
+    }
+  }
+  EXPECT_EQ(winners, 1) << told(settlers) << hint;
+}
+
+TEST(Lifecycle, ThreadsThatShareAStorageAgreeOnOneOutcome) {
+  if (!hears_calls) return;
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  Settler first(storage, 1);
+  Settler second(storage, 2);
+  ASSERT_TRUE(first.is_open() && second.is_open());
+  first.half_way = [&] {
+    second.start();
+    second.wait_until_it_can_do_no_more();
+  };
+  auto& ear = Ear::instance();
+  ear.start();
+  ear.at_call = Settler::heard;
+  first.start();
+  first.wait();
+  second.start();  // for a version that makes no call on the thread that settles
+  second.wait();
+  ear.stop();
+  expect_one_winner({&first, &second}, storage,
+                    "while one was writing its result, another thread came to settle through the "
+                    "same storage. What keeps it out? flock() excludes open files from one "
+                    "another, not threads that use the same one");
+}
+
+TEST(Lifecycle, WhoHasWaitedForItsTurnAndWhoComesThenAgreeOnOneOutcome) {
+  if (!hears_calls) return;
+  const Folder folder;
+  FileStorage storages[] = {FileStorage(folder.promises()), FileStorage(folder.promises()),
+                            FileStorage(folder.promises())};
+  Settler failing(storages[0], 1);
+  Settler waiting(storages[1], 2);
+  Settler late(storages[2], 3);
+  ASSERT_TRUE(failing.is_open() && waiting.is_open() && late.is_open());
+  // The first fails, so that the promise is still pending when the one that waits gets its turn.
+  failing.half_way = [&] {
+    waiting.start();
+    waiting.wait_until_it_can_do_no_more();
+    Ear::disk = Ear::Disk::full;
+  };
+  waiting.half_way = [&] {
+    failing.wait();
+    late.start();
+    late.wait_until_it_can_do_no_more();
+  };
+  auto& ear = Ear::instance();
+  ear.start();
+  ear.at_call = Settler::heard;
+  for (auto* settler : {&failing, &waiting, &late}) {
+    settler->start();
+    settler->wait();
+  }
+  ear.stop();
+  expect_one_winner({&waiting, &late}, storages[0],
+                    "one waited while another, which failed, had its turn; and when it was its "
+                    "own, a third came. What keeps that one out? A lock keeps out those who ask "
+                    "for the same file: the one that waits may have opened it long ago");
+}
+
+}  // namespace
+}  // namespace durable
