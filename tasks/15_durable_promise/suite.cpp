@@ -1,4 +1,5 @@
 #include <concepts>
+#include <limits>
 #include <utility>
 
 #include "suite_calls.hpp"
@@ -260,18 +261,30 @@ TEST(Basic, ValuesComeBackAsTheyWere) {
   EXPECT_EQ((after_restart<std::map<std::string, std::vector<int>>>(folder, "map")), nested);
 }
 
-TEST(Basic, TextThatIsNoUtf8IsRefusedOrComesBackUnharmed) {
+template <class T>
+void expect_refused_or_unharmed(const T& value, const T& plain) {
   const Folder folder;
-  const std::string text = "caf\xE9";
   FileStorage storage(folder.promises());
-  auto promise = DurablePromise<std::string>::open(storage, "p");
+  auto promise = DurablePromise<T>::open(storage, "p");
   ASSERT_TRUE(promise);
-  if (promise->resolve(text)) {
-    EXPECT_EQ(after_restart<std::string>(folder, "p"), text);
+  if (promise->resolve(value)) {
+    EXPECT_EQ(after_restart<T>(folder, "p"), value) << "resolve said that this value is kept";
   } else {
     EXPECT_EQ(promise->state(), State::pending) << "a refused value must leave the promise pending";
-    EXPECT_TRUE(promise->resolve("cafe"));
+    EXPECT_TRUE(promise->resolve(plain));
   }
+}
+
+TEST(Basic, TextThatIsNoUtf8IsRefusedOrComesBackUnharmed) {
+  expect_refused_or_unharmed<std::string>("caf\xE9", "cafe");
+}
+
+TEST(Basic, NumbersThatJsonHasNoWordForAreRefusedOrComeBackUnharmed) {
+  constexpr double endless = std::numeric_limits<double>::infinity();
+  expect_refused_or_unharmed<double>(endless, 1);
+  using List = std::vector<double>;
+  expect_refused_or_unharmed<List>({1, -endless}, {1});
+  expect_refused_or_unharmed<std::map<std::string, List>>({{"a", {endless}}}, {{"a", {}}});
 }
 
 // A type that can only be moved.
