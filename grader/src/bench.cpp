@@ -107,11 +107,16 @@ struct Bench::State {
     const bool trusted = is_below(program.header, program.task->solution) &&
                          (is_below(program.source, program.task->solution) ||
                           is_below(program.source, options.tasks_dir));
-    const auto honest = [&]() -> std::optional<Symbols> {
-      const auto reference = reference_program(*program.task, program.flavour);
-      if (!reference) return std::nullopt;
+    const auto honest = [&]() -> HonestBuild {
+      auto reference = reference_program(*program.task, program.flavour);
+      if (!reference) return {};
+      // A suite, a measure or a prediction: each calls something else of the kit.
+      if (is_suite(program.source)) reference->source = program.source;
       const auto other = builder.prepare(*reference, tasks);
-      return build(*reference, other, stop).ok ? builder.symbols(other.key) : std::nullopt;
+      const auto built = build(*reference, other, stop);
+      if (built.ok) return {builder.symbols(other.key), ""};
+      return {std::nullopt, "the reference could not be built to compare with: " +
+                                (built.machine.empty() ? built.error : built.machine)};
     };
     return builder.build(program, prepared, trusted, honest, stop);
   }

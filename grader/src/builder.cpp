@@ -19,7 +19,8 @@ constexpr std::size_t output_limit = std::size_t{256} << 20;  // of one file a b
 constexpr std::uint64_t programs_limit = std::uint64_t{2} << 30;
 // For programs that ask who they are: initdb does nothing for a user without a name.
 constexpr std::string_view accounts_in_the_box = "box:x:1000:1000:box:/tmp:/bin/sh\n";
-constexpr std::string_view format_version = "4";  // of what is kept: older ones are not read
+constexpr std::string_view format_version = "5";  // of what is kept and of the rules: older
+                                                  // ones are not read
 
 std::string shell_quoted(std::string_view word) {
   std::string text = "'";
@@ -180,12 +181,12 @@ BuildOutcome Builder::compile(const Program& program, const Prepared& prepared, 
   outcome.ok = result.ending == Ending::exited && result.exit_code == 0;
   // What was compiled but does not link is looked at too: a forger's duplicate main() is told so.
   if (!trusted && fs::exists(out.path() / "symbols")) {
-    outcome.refused = refuse_result(program, prepared.stage, out.path(), honest);
+    judge_result(program, prepared.stage, out.path(), honest, outcome);
   }
-  if (!outcome.ok && outcome.refused.empty()) {
+  if (!outcome.ok && outcome.refused.empty() && outcome.machine.empty()) {
     judge_compilation(result, outcome.full_log, program.task->folder, programs_dir_, outcome);
   }
-  if (!outcome.refused.empty()) outcome.ok = false;
+  if (!outcome.refused.empty() || !outcome.machine.empty()) outcome.ok = false;
   // The explorer's story quotes the lines that it tells of. A learner's own test gets no source to
   // look into: it must not find out which version it is tried on.
   const bool quotes = program.flavour == Flavour::explored && is_suite(program.source);
@@ -241,14 +242,12 @@ std::string Builder::script(const Program& program, const Stage& stage, bool tru
   return text;
 }
 
-std::string Builder::refuse_result(const Program& program, const Stage& stage, const fs::path& out,
-                                   const Honest& honest) const {
+// The dependencies and the text; empty: nothing against them.
+std::string Builder::refuse_text(const Program& program, const Stage& stage,
+                                 const fs::path& out) const {
   // Long names of gcc's and clang's own folders, as they write them into dependencies.
   const std::vector<std::string> allowed = {"/usr/", harness_.folder().string() + "/"};
   if (auto reason = refuse_dependencies(stage, slurp(out / "depends"), allowed)) return *reason;
-  // What ends the look (its size) must not end the rules.
-  if (!fs::exists(out / "looked"))
-    return "what the preprocessor makes of it is too much to look at";
   const auto expanded = slurp(out / "expanded");
   auto rules = text_rules(*program.task, stage);
   add_names_of_macros(slurp(harness_.macros(program.flavour)), rules.protected_names);
@@ -262,18 +261,41 @@ std::string Builder::refuse_result(const Program& program, const Stage& stage, c
       submitted_text(stage, expanded) != submitted_text(stage, slurp(out / "plain"))) {
     return fmt::format("{} is another program where a sanitizer looks at it", program.task->header);
   }
+  return "";
+}
+
+void Builder::judge_result(const Program& program, const Stage& stage, const fs::path& out,
+                           const Honest& honest, BuildOutcome& outcome) const {
+  if (!fs::exists(out / "looked")) {
+    // What ends the look must not end the rules: its size is the author's, all else the machine's.
+    const auto size = [&](const char* name) {
+      std::error_code none;
+      const auto bytes = fs::file_size(out / name, none);
+      return none ? 0 : bytes;
+    };
+    if (std::max(size("expanded"), size("plain")) >= output_limit) {
+      outcome.refused = "what the preprocessor makes of it is too much to look at";
+    } else if (outcome.ok) {
+      outcome.machine = "the preprocessor's output could not be had";
+    }
+    return;
+  }
+  outcome.refused = refuse_text(program, stage, out);
+  if (!outcome.refused.empty()) return;
   const auto submitted = parse_symbols(slurp(out / "symbols"));
-  const SymbolRules symbol_rules{
-      .allows = program.task->allows,
-      .tests = is_suite(program.source) && program.flavour == Flavour::plain};
-  auto objections = object_to_symbols(submitted, nullptr, symbol_rules);
-  if (objections.empty()) return "";
+  SymbolRules rules{.allows = program.task->allows,
+                    .tests = is_suite(program.source) && program.flavour == Flavour::plain};
+  if (object_to_symbols(submitted, nullptr, rules).empty()) return;
   const auto baseline = honest();
-  objections = object_to_symbols(submitted, baseline ? &*baseline : nullptr, symbol_rules);
-  if (objections.empty()) return "";
-  return fmt::format(
-      "{} {}", is_suite(program.source) ? program.task->header : program.source.filename().string(),
-      objections.front().reason);
+  outcome.machine = baseline.machine;
+  if (!outcome.machine.empty()) return;
+  if (!baseline.symbols) rules.tests = false;  // no reference here to compare with
+  const auto objections =
+      object_to_symbols(submitted, baseline.symbols ? &*baseline.symbols : nullptr, rules);
+  if (objections.empty()) return;
+  const auto name =
+      is_suite(program.source) ? program.task->header : program.source.filename().string();
+  outcome.refused = fmt::format("{} {}", name, objections.front().reason);
 }
 
 void Builder::keep(const std::string& key, const BuildOutcome& outcome, const fs::path& out,

@@ -24,6 +24,13 @@ struct Prepared {
 // Turns a stage into a binary: checks it, compiles and links it in the sandbox, checks what came
 // out, keeps it below programs/<key>. Const members, safe from several threads; two threads (or
 // two graders) that build one key do the work twice and keep one result.
+// What the reference's object asks for; without it: why not, when that is the machine's fault, and
+// nothing when there is no reference.
+struct HonestBuild {
+  std::optional<Symbols> symbols;
+  std::string machine;
+};
+
 class Builder {
  public:
   Builder(const Harness& harness, const Sandbox& sandbox, std::filesystem::path programs_dir);
@@ -33,10 +40,10 @@ class Builder {
   // The outcome of an earlier build; nullopt when there was none.
   std::optional<BuildOutcome> known(const std::string& key) const;
 
-  // `honest` gives the symbols of an honest build of the same suite, and is only asked when
-  // something looks suspicious; it may answer nullopt. `trusted` programs (the repository's own
+  // `honest` gives the symbols of an honest build of the same suite, and is asked for every plain
+  // build, else only when something looks suspicious. `trusted` programs (the repository's own
   // solutions) are built without the checks.
-  using Honest = std::function<std::optional<Symbols>()>;
+  using Honest = std::function<HonestBuild()>;
   BuildOutcome build(const Program& program, const Prepared& prepared, bool trusted,
                      const Honest& honest, const std::stop_token& stop) const;
 
@@ -51,8 +58,11 @@ class Builder {
   BuildOutcome compile(const Program& program, const Prepared& prepared, bool trusted,
                        const Honest& honest, const std::stop_token& stop) const;
   std::string script(const Program& program, const Stage& stage, bool trusted) const;
-  std::string refuse_result(const Program& program, const Stage& stage,
-                            const std::filesystem::path& out, const Honest& honest) const;
+  // Refuses what was built, or finds that the machine keeps it from being looked at.
+  void judge_result(const Program& program, const Stage& stage, const std::filesystem::path& out,
+                    const Honest& honest, BuildOutcome& outcome) const;
+  std::string refuse_text(const Program& program, const Stage& stage,
+                          const std::filesystem::path& out) const;
   // `sources` are kept beside the program; null: none are.
   void keep(const std::string& key, const BuildOutcome& outcome, const std::filesystem::path& out,
             const Stage* sources) const;

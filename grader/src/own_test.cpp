@@ -271,7 +271,7 @@ class Judge {
     const Program suite{.task = own_.task,
                         .source = own_.task->dir / "suite.cpp",
                         .header = version.original,
-                        .uses = own_.uses,
+                        .uses = references(),
                         .flavour = Flavour::plain,
                         .label = own_.task->folder + " earlier version"};
     RunOptions options;

@@ -12,6 +12,15 @@ namespace grader {
 namespace fs = std::filesystem;
 namespace {
 
+bool has_line_of_preprocessor(std::string_view literal) {
+  for (auto end = literal.find('\n'); end != std::string_view::npos;
+       end = literal.find('\n', end + 1)) {
+    const auto next = literal.find_first_not_of(" \t\v\f\r", end + 1);
+    if (next != std::string_view::npos && literal[next] == '#') return true;
+  }
+  return false;
+}
+
 // Whether an include's text stays inside what a submission may read. A name without a slash and
 // with no way up is searched for; the compiler's list of files has the last word on all of them.
 std::optional<std::string> object_to_include(const Stage& stage, const fs::path& file,
@@ -87,6 +96,11 @@ std::optional<std::string> refuse_file(const Stage& stage, const StagedFile& fil
   const auto tokens = tokenize(file.bytes);
   Macros macros(file.path, own_test ? nothing : rules.protected_names);
   for (const auto& token : tokens) {
+    if (token.kind == TokenKind::text && has_line_of_preprocessor(token.text)) {
+      return at_line(file.path, token.line,
+                     "has a raw string with a line that begins with #, which would be read as the "
+                     "preprocessor's: put something before it");
+    }
     if (token.kind != TokenKind::directive) continue;
     const auto [name, rest] = split_directive(token.text);
     if (auto reason = object_to_directive(name, rest))
@@ -137,7 +151,9 @@ void add_names_of_macros(std::string_view definitions, Names& names) {
   for (const auto& token : tokenize(definitions)) {
     if (token.kind != TokenKind::directive) continue;
     const auto rest = split_directive(token.text).rest;
-    add_names(rest.substr(macro_name(rest).size()), names);
+    auto body = rest.substr(macro_name(rest).size());
+    if (body.starts_with('(')) body.remove_prefix(std::min(body.find(')'), body.size()));
+    add_names(body, names);
   }
 }
 

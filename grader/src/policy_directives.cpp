@@ -39,9 +39,12 @@ std::string at_line(const std::filesystem::path& file, int line, std::string_vie
 bool is_own_test(const std::filesystem::path& file) { return file.extension() == ".cpp"; }
 
 bool is_for_tests(std::string_view included) {
-  constexpr std::array<std::string_view, 4> folders = {"gtest/", "gmock/", "rapidcheck",
-                                                       "testing/"};
-  return std::ranges::any_of(folders, [&](auto folder) { return included.contains(folder); });
+  // The folder that it is in, and the one around that: a checkout may lie below any other.
+  constexpr std::array<std::string_view, 4> folders = {"gtest", "gmock", "rapidcheck", "testing"};
+  const auto folder = std::filesystem::path(included).parent_path();
+  return one_of(folder.filename().string(), folders) ||
+         one_of(folder.parent_path().filename().string(), folders) ||
+         included.ends_with("rapidcheck.h");
 }
 
 std::optional<std::string> object_to_directive(std::string_view name, std::string_view rest) {

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <fmt/format.h>
 #include <map>
+#include <set>
 
 #include "policy.hpp"
 #include "policy_own_test.hpp"
@@ -24,6 +25,7 @@ struct Line {
 // file to another.
 template <class Visit, class Enter>
 void for_each_line(std::string_view expanded, const Visit& visit, const Enter& enter) {
+  std::set<std::string> names;  // as they are without detours: "04_promise/./helper.hpp"
   std::string_view file;
   int number = 0;
   while (!expanded.empty()) {
@@ -40,7 +42,8 @@ void for_each_line(std::string_view expanded, const Visit& visit, const Enter& e
     const auto open = text.find('"');
     const auto close = text.rfind('"');
     if (open == std::string_view::npos || close <= open) continue;
-    const auto next = text.substr(open + 1, close - open - 1);
+    const fs::path written = text.substr(open + 1, close - open - 1);
+    const std::string_view next = *names.insert(written.lexically_normal().string()).first;
     if (next != file) enter(file, next);
     file = next;
   }

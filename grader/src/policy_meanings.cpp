@@ -58,6 +58,18 @@ std::optional<Objection> object_to_function_specialisation(Tokens tokens, std::s
   std::string_view name;
   auto next = at + 3;
   for (; next < tokens.size(); ++next) {
+    // [[nodiscard("why")]], decltype(...), alignas(...) and the like come before the name.
+    const bool has_list = is(tokens, next, "decltype") || is(tokens, next, "alignas") ||
+                          is(tokens, next, "noexcept") || is(tokens, next, "requires") ||
+                          is(tokens, next, "__attribute__");
+    if (has_list && is(tokens, next + 1, "(")) {
+      next = behind(tokens, next + 1, "(", ")") - 1;
+      continue;
+    }
+    if (is(tokens, next, "[")) {
+      next = behind(tokens, next, "[", "]") - 1;
+      continue;
+    }
     if (is(tokens, next, "(") || is(tokens, next, "=") || is(tokens, next, "operator")) break;
     if (is(tokens, next, ";") || is(tokens, next, "{")) return std::nullopt;
     if (is(tokens, next, "<")) {
@@ -172,7 +184,8 @@ std::optional<Objection> object_to_comparison(Tokens tokens, std::size_t at, boo
     return !takes_anything(parameter, generic) && !is_of_others(parameter) &&
            !mentions_given(parameter);
   };
-  if (!in_class && std::ranges::any_of(parameters, is_own)) return std::nullopt;
+  const bool of_two = !in_class || is_friend(tokens, at);
+  if (of_two && std::ranges::any_of(parameters, is_own)) return std::nullopt;
   for (const auto parameter : parameters) {
     if (takes_anything(parameter, generic)) {
       return Objection{tokens[at].line,
@@ -214,7 +227,7 @@ Place place_behind(Tokens tokens, std::size_t open, Place outer) {
 
 }  // namespace
 
-std::optional<Objection> object_to_meanings(Tokens tokens) {
+std::optional<Objection> object_to_meanings(Tokens tokens, bool declarations) {
   std::vector<Place> places = {Place::elsewhere};
   Scopes scopes;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -228,7 +241,9 @@ std::optional<Objection> object_to_meanings(Tokens tokens) {
     }
     if (auto found = object_to_specialisation(tokens, i, place == Place::in_std)) return found;
     if (auto found = object_to_function_specialisation(tokens, i)) return found;
-    if (auto found = object_to_overload(tokens, i, scopes)) return found;
+    if (declarations) {
+      if (auto found = object_to_overload(tokens, i, scopes)) return found;
+    }
     if (auto found = object_to_comparison(tokens, i, place == Place::in_class)) return found;
   }
   return std::nullopt;

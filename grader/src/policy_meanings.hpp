@@ -13,6 +13,7 @@ namespace grader {
 //
 // Suites compare what they get with ==, so a comparison that always holds would pass them. What a
 // header compares of its own is its own business.
-std::optional<Objection> object_to_meanings(std::span<const Token> tokens);
+// `declarations`: these are declarations, and not a macro's body.
+std::optional<Objection> object_to_meanings(std::span<const Token> tokens, bool declarations);
 
 }  // namespace grader

@@ -84,6 +84,7 @@ void add_macros(Tokens header, const std::string& file, BorrowedMacros& macros) 
     const auto [name, rest] = split_directive(token.text);
     const auto words = tokenize(rest);
     if (name == "define" && !words.empty()) macros.emplace(words.front().text, file);
+    if (name == "undef" && !words.empty()) macros.erase(words.front().text);
   }
 }
 

@@ -148,10 +148,15 @@ bool is_trait_name(Tokens tokens, std::size_t at, bool std_is_open) {
 std::optional<std::string> object_to_type_question(Tokens tokens, std::size_t at, bool expanded,
                                                    bool std_is_open) {
   const std::string_view word = tokens[at].text;
-  const bool qualified = follows(tokens, at, "::");
+  // Order::regular may be an enumerator of the test's own.
+  const bool qualified = follows(tokens, at, "::") && at > 1 &&
+                         (is(tokens, at - 2, "std") || is(tokens, at - 2, "ranges"));
   if (one_of(word, concepts) && (qualified || is(tokens, at + 1, "<"))) {
     return looks_inside(fmt::format("the concept {}", word));
   }
+  constexpr auto sizes = std::to_array<std::string_view>(
+      {"max_size", "size_bytes", "as_bytes", "as_writable_bytes", "is_always_lock_free"});
+  if (!expanded && one_of(word, sizes)) return looks_inside(word);
   if (word == "function_name" && (follows(tokens, at, ".") || follows(tokens, at, "->"))) {
     return looks_inside("a source_location's function_name() (its line is fine)");
   }

@@ -151,9 +151,9 @@ std::optional<std::string> object_to_inside(std::string_view word) {
       "__builtin_return_address", "__builtin_frame_address", "__builtin_extract_return_addr",
       "_Unwind_Backtrace"};
   if (one_of(word, of_the_stack)) return fmt::format("asks who calls it ({})", word);
-  constexpr std::array<std::string_view, 7> of_the_place = {
-      "__builtin_FILE", "__builtin_LINE",   "__builtin_FUNCTION", "__builtin_source_location",
-      "__BASE_FILE__",  "basic_stacktrace", "stacktrace"};
+  constexpr std::array<std::string_view, 5> of_the_place = {
+      "__builtin_FILE", "__builtin_LINE", "__builtin_FUNCTION", "__builtin_source_location",
+      "__BASE_FILE__"};
   if (one_of(word, of_the_place)) return fmt::format("asks where it is called from ({})", word);
   if (word == "_GLIBCXX_TSAN")
     return fmt::format("asks whether a sanitizer looks at it ({})", word);
@@ -178,6 +178,10 @@ std::optional<std::string> object_to_inside(std::string_view word) {
 std::optional<std::string> object_to_word(Tokens tokens, std::size_t at, RuleContext context) {
   const std::string_view word = tokens[at].text;
   if (auto reason = object_to_inside(word)) return reason;
+  const bool of_std = at > 1 && is(tokens, at - 1, "::") && is(tokens, at - 2, "std");
+  if (of_std && (word == "stacktrace" || word == "basic_stacktrace")) {
+    return "asks who calls it (std::stacktrace)";
+  }
   if (word == "source_location" && !context.places && !context.own_test) {
     return "asks where it is called from (source_location): a solution does the same for everybody";
   }
@@ -218,7 +222,7 @@ std::optional<std::string> object_to_word(Tokens tokens, std::size_t at, RuleCon
 
 std::optional<Objection> object_to_tokens(Tokens tokens, RuleContext context) {
   if (!context.own_test) {
-    if (auto objection = object_to_meanings(tokens)) return objection;
+    if (auto objection = object_to_meanings(tokens, !context.directive)) return objection;
   }
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const auto& token = tokens[i];
@@ -232,7 +236,9 @@ std::optional<Objection> object_to_tokens(Tokens tokens, RuleContext context) {
           "define", "if", "ifdef", "ifndef", "elif", "elifdef", "elifndef"};
       if (!one_of(name, with_names)) continue;
       const auto body = tokenize(rest);
-      if (auto inner = object_to_tokens(body, context)) {
+      auto inside = context;
+      inside.directive = true;
+      if (auto inner = object_to_tokens(body, inside)) {
         inner->line = token.line;
         return inner;
       }

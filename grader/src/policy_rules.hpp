@@ -13,9 +13,10 @@
 namespace grader {
 
 struct RuleContext {
-  bool own_test = false;  // my_test.cpp: speaks to GoogleTest and the kit by right
-  bool expanded = false;  // after the preprocessor
-  bool places = false;    // the task is about source lines: std::source_location is fine
+  bool own_test = false;   // my_test.cpp: speaks to GoogleTest and the kit by right
+  bool expanded = false;   // after the preprocessor
+  bool places = false;     // the task is about source lines: std::source_location is fine
+  bool directive = false;  // the body of a macro or a condition
 };
 
 // Tokens that reach around the tests: assembler, attributes that rename, hide or reorder, system

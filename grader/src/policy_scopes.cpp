@@ -31,21 +31,42 @@ Scopes::Kind Scopes::kind(Tokens head) {
   return transparent || everybodys ? Kind::everybodys : Kind::own;
 }
 
+namespace {
+
+// A use of the name at `at`, in an initialiser or a condition, instead of its declaration.
+bool is_inside_another(Tokens tokens, std::size_t start, std::size_t at) {
+  int round = 0;
+  int angle = 0;
+  for (auto i = start; i < at; ++i) {
+    const auto& text = tokens[i].text;
+    if (text == "(") ++round;
+    if (text == ")") --round;
+    if (round > 0) continue;
+    if (text == "<") ++angle;
+    if (text == ">") --angle;
+    if (text == ">>") angle -= 2;
+    if ((text == "=" && angle <= 0) || text == "return") return true;
+  }
+  return round > 0;
+}
+
+}  // namespace
+
 std::optional<Objection> object_to_overload(Tokens tokens, std::size_t at, const Scopes& scopes) {
   constexpr auto functions = std::to_array<std::string_view>(
       {"with_cancel", "with_timeout", "with_deadline", "make_channel", "spawn", "not_implemented",
        "error_from_current_exception", "make_error_code", "make_error_condition"});
   if (!one_of(tokens[at].text, functions) || !scopes.are_everybodys()) return std::nullopt;
-  const auto declaration = tokens.subspan(scopes.start(), at - scopes.start());
-  const bool is_used = std::ranges::any_of(declaration, [](const Token& t) {
-    return t.text == "=" || t.text == "(" || t.text == "return";
-  });
-  const bool is_a_members =
-      at > 0 && is(tokens, at - 1, "::") && !is(tokens, scopes.start(), "using");
+  if (is_inside_another(tokens, scopes.start(), at)) return std::nullopt;
+  // using futures::spawn, other::spawn(...)
+  const bool is_qualified = at > 0 && is(tokens, at - 1, "::");
+  const bool brings_another =
+      is(tokens, scopes.start(), "using") && at > 1 && !is(tokens, at - 2, "futures");
+  if (is_qualified && !brings_another) return std::nullopt;
   // make_error_code() of an enumeration of the author's own is what the library asks for.
   const bool of_own_type =
       tokens[at].text.starts_with("make_error_") && !is(tokens, at + 2, "Errc");
-  if (is_used || is_a_members || of_own_type) return std::nullopt;
+  if (of_own_type) return std::nullopt;
   return Objection{tokens[at].line,
                    fmt::format("declares another {}(), which the tests would call instead of the "
                                "runtime's: choose another name, or a namespace of your own",

@@ -85,7 +85,8 @@ bool asks_for_members(Tokens signature, const Names& types) {
     if (text == "." || (text == "->" && depth > 0)) return true;
     if (text != "::" || i == 0) continue;
     if (types.contains(signature[i - 1].text)) return true;
-    if (signature[i - 1].text != ">" || (depth == 0 && defines_member(signature, i))) continue;
+    const auto& before = signature[i - 1].text;
+    if ((before != ">" && before != ">>") || (depth == 0 && defines_member(signature, i))) continue;
     int closed = 0;
     for (auto back = i; back-- > 0;) {
       if (signature[back].text == ">") ++closed;
@@ -113,7 +114,11 @@ Tokens signature_at(Tokens tokens, std::size_t at) {
 // [] <class T> (T value) {}: the list of a lambda, unlike `a[i] < b`.
 bool opens_lambda_list(Tokens tokens, std::size_t at) {
   if (!is(tokens, at, "<") || at == 0 || !is(tokens, at - 1, "]")) return false;
-  const bool integer = is_integer(tokens, at + 1) && !is(tokens, at + 2, "(");
+  auto next = at + 1;
+  while (is_integer(tokens, next)) ++next;
+  const bool named = is_word(tokens, next) || is(tokens, next, ",") || is(tokens, next, ">") ||
+                     is(tokens, next, "...");
+  const bool integer = next > at + 1 && named;
   return names_a_type(tokens, at + 1) || is(tokens, at + 1, "auto") ||
          is(tokens, at + 1, "template") || integer;
 }

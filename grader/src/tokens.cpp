@@ -187,11 +187,11 @@ class Tokenizer {
         skip_comment();
         text += ' ';
       } else if (c == '"' || c == '\'') {
-        const auto kept = std::move(tokens_);
+        auto kept = std::move(tokens_);
         tokens_.clear();
         literal("", line);
         text += tokens_.back().text;
-        tokens_ = kept;
+        tokens_ = std::move(kept);
       } else {
         text += scan_.take();
       }

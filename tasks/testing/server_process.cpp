@@ -1,5 +1,6 @@
 #include "testing/server_process.hpp"
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -60,7 +61,8 @@ void ServerProcess::stop(int signal) {
   if (pid_ <= 0) return;
   ::kill(pid_, signal);
   ::kill(pid_, SIGCONT);
-  waitpid(pid_, &status_, 0);
+  while (waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
+  }
   pid_ = 0;
 }
 

@@ -166,6 +166,7 @@ Reaction fill(Slot& slot) {
   for (int i = 1; i < most_tries && reaction == Reaction::stack; ++i) {
     if (slot.stack.count >= least_frames) break;
     slot.stack.count = 0;
+    slot.handlers_frames = 0;
     slot.filled = false;
     reaction = fill_once(slot);
   }

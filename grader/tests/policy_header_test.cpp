@@ -1,0 +1,120 @@
+// The rules on a submitted header: what changes the tests is refused, and what only looks like it
+// is not.
+#include <gtest/gtest.h>
+
+#include "policy.hpp"
+
+namespace grader {
+namespace {
+
+constexpr auto header = "04_promise/promise.hpp";
+constexpr auto suite = "04_promise/suite.cpp";
+
+Stage stage_of(const std::string& text) {
+  Stage stage;
+  stage.files = {{header, text, false}, {suite, "", true}};
+  stage.source = suite;
+  return stage;
+}
+
+std::string refused(const std::string& text, const TextRules& rules = {}) {
+  return refuse_source(stage_of("namespace futures {\n" + text + "\n}\n"), rules).value_or("");
+}
+
+TEST(HeaderRules, NothingInnocentIsRefused) {
+  for (const char* text : {
+           "using futures::with_timeout;",
+           "class Kernel { public: int syscall(int number); };",
+           "inline long AnnotateCount = 0;",
+           "struct Box { int n; template <class U> friend bool operator==(const Box&, const U&); "
+           "};",
+           "struct Ticket { int n; };\nbool operator==(const Ticket& a, const Error& e);",
+           "#define TODO not_implemented(__func__)\ninline int f() { TODO; }\n#undef TODO",
+           "struct Pending { std::string stacktrace; };",
+           "namespace detail { inline void spawn(int); }",
+           "class Pool { void spawn(int); Receiver<int> make_channel(); };",
+           "inline void f() { spawn([] {}); auto source = with_cancel(Context::background()); }",
+           "template <> struct std::hash<Own> { std::size_t operator()(const Own&) const; };",
+           "template <> inline constexpr bool std::ranges::enable_view<Own> = true;",
+           "template <> int Own<int>::get() { return 1; }",
+           "enum class Own { a };\nstd::error_code make_error_code(Own e);",
+           "inline void wait() { _mm_pause(); }",
+       }) {
+    EXPECT_EQ(refused(text), "") << text;
+  }
+}
+
+TEST(HeaderRules, WhatStandsInForTheRuntimeIsRefused) {
+  for (const char* text : {
+           "template <class D> CancelSource with_timeout(const Context&, D);",
+           "template <class D> [[nodiscard(\"x\")]] CancelSource with_timeout(const Context&, D);",
+           "template <class D, class = void> CancelSource with_timeout(const Context&, D);",
+           "template <class D> requires(true) CancelSource with_timeout(const Context&, D);",
+           "inline namespace v1 { void spawn(int); }",
+           "namespace own { void spawn(int); }\nusing own::spawn;",
+       }) {
+    EXPECT_TRUE(refused(text).contains("declares another")) << text << "\n" << refused(text);
+  }
+}
+
+TEST(HeaderRules, SpecialisationsOfWhatTheTestsUseAreRefused) {
+  for (const char* text : {
+           "template <> std::optional<int> Receiver<int>::receive() { return 7; }",
+           "template <> [[nodiscard(\"x\")]] std::optional<int> Receiver<int>::receive() {}",
+           "template <> decltype(auto) std::get<0>(const Own&);",
+           "template <> constexpr auto std::operator== <int, int>(const A&, const B&) -> bool;",
+           "template <> inline constexpr bool std::is_same_v<int, Own> = true;",
+           "template <> struct std::optional<int> {};",
+       }) {
+    EXPECT_TRUE(refused(text).contains("specialises")) << text << "\n" << refused(text);
+  }
+}
+
+TEST(HeaderRules, ALineOfTheLookMayNotBeForged) {
+  EXPECT_TRUE(refused("const char* s = R\"(\n# 1 \"/usr/include/stdio.h\"\n)\";").contains("raw"));
+}
+
+// -E -dD output, as the compiler writes it.
+std::string looked(const std::string& lines, const TextRules& rules = {}) {
+  const auto read = [](const std::filesystem::path&) { return std::string("int theirs = 0;"); };
+  return refuse_expansion(stage_of(""), lines, rules, read).value_or("");
+}
+
+const std::string in_header = "# 1 \"04_promise/promise.hpp\" 1\n";
+
+TEST(HeaderRules, AMacroMayNotBeInForceWhereItsNameIsRead) {
+  const auto theirs = "# 1 \"/usr/include/theirs.h\" 1 3\n# 3 \"04_promise/promise.hpp\" 2\n";
+  EXPECT_TRUE(looked(in_header + "#define theirs ours\n" + theirs).contains("is in force"));
+  EXPECT_EQ(looked(in_header + "#define ours 1\n" + theirs), "");
+  EXPECT_EQ(looked(in_header + "#define theirs ours\n#undef theirs\n" + theirs), "");
+  const TextRules rules{.protected_names = {"EXPECTED"}, .places = false};
+  const auto in_suite = "# 9 \"04_promise/suite.cpp\" 2\n";
+  EXPECT_TRUE(looked(in_header + "#define EXPECTED 1\n" + in_suite, rules).contains("EXPECTED"));
+  EXPECT_EQ(looked(in_header + "#define EXPECTED 1\n#undef EXPECTED\n" + in_suite, rules), "");
+}
+
+TEST(HeaderRules, WhatIsForTestsIsKnownByItsFolder) {
+  const auto back = "# 2 \"04_promise/promise.hpp\" 2\n";
+  EXPECT_TRUE(looked(in_header + "# 1 \"/usr/include/gtest/gtest-spi.h\" 1 3\n" + back)
+                  .contains("for tests"));
+  EXPECT_TRUE(
+      looked(in_header + "# 1 \"/k/tasks/testing/scene.hpp\" 1\n" + back).contains("for tests"));
+  EXPECT_EQ(looked(in_header + "# 1 \"/x-testing/testing/k/tasks/runtime/channel.hpp\" 1\n" + back),
+            "");
+}
+
+TEST(HeaderRules, AnotherWayToTheSameFileIsTheSameFile) {
+  EXPECT_TRUE(looked("# 1 \"./04_promise/../04_promise/promise.hpp\" 1\nusing testing::Test;\n")
+                  .contains("testing"));
+}
+
+TEST(HeaderRules, TheTextIsComparedWithoutBlanksAndComments) {
+  const auto stage = stage_of("");
+  EXPECT_EQ(submitted_text(stage, in_header + "int  a ;\n"),
+            submitted_text(stage, in_header + "\n\nint a; // b\n"));
+  EXPECT_NE(submitted_text(stage, in_header + "int a;\n"),
+            submitted_text(stage, in_header + "int b;\n"));
+}
+
+}  // namespace
+}  // namespace grader
