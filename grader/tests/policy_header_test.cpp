@@ -26,8 +26,7 @@ TEST(HeaderRules, NothingInnocentIsRefused) {
            "using futures::with_timeout;",
            "class Kernel { public: int syscall(int number); };",
            "inline long AnnotateCount = 0;",
-           "struct Box { int n; template <class U> friend bool operator==(const Box&, const U&); "
-           "};",
+           "struct Box { template <class U> friend bool operator==(const Box&, const U&); };",
            "struct Ticket { int n; };\nbool operator==(const Ticket& a, const Error& e);",
            "#define TODO not_implemented(__func__)\ninline int f() { TODO; }\n#undef TODO",
            "struct Pending { std::string stacktrace; };",
