@@ -69,6 +69,15 @@ TEST(Explored, OneSettlesWhileAnotherAsks) {
   EXPECT_EQ(tracker.report().size(), 1u);
 }
 
+TEST(Explored, WhatIsSettledIsInNoReportThoughAnotherOneIsBeingWritten) {
+  Tracker tracker;
+  Pending<> pending(tracker);
+  const std::jthread other([&] { tracker.report(); });
+  pending.resolver.resolve(1);
+  EXPECT_EQ(tracker.report().size(), 0u)
+      << "settling had returned; does the report that somebody else writes just now keep it alive?";
+}
+
 TEST(Explored, OneMakesWhileAnotherAsks) {
   Tracker tracker;
   const Pending<> stays(tracker);
