@@ -76,10 +76,11 @@ check_versions() { # check_versions WHEN
   done < <(find "$submission/.workbook/versions" -name '*.hpp' 2>/dev/null)
 }
 
-# What a killed grader started dies with it, at once.
+# What a killed grader started dies with it, at once; a machine that stands still for a while may take
+# longer to show it.
 check_processes() { # check_processes WHEN
   local left try
-  for try in {1..100}; do
+  for try in {1..600}; do
     left=$(pgrep -f -- "$marks" | grep -vx "$$")
     [[ -z $left ]] && return
     sleep 0.1
