@@ -47,10 +47,13 @@ new_version() { # new_version NUMBER
     solutions/01_first_future/alternative/close_by_destructor.hpp >"$header"
 }
 
-grade() { # grade [OPTION...]
-  "$grader" --root "$root" --build-dir "$build" grade --task 1 --submission "$submission" \
+# In place of the shell: in the background $! is then the grader itself, and not a shell around it.
+become_grade() { # become_grade [OPTION...]
+  exec "$grader" --root "$root" --build-dir "$build" grade --task 1 --submission "$submission" \
     --json "${results:-$json}" "$@"
 }
+
+grade() { (become_grade "$@"); }
 
 field() { # field NAME: of the results' first level, or of the one task
   sed -n "s/^ *\"$1\": \(.*[^,]\),\{0,1\}$/\1/p" "$json" | head -n 1
@@ -109,7 +112,7 @@ killed() {
     # Most of what is written is written early on.
     delay=$((RANDOM * 32768 + RANDOM))
     delay=$((i % 3 == 0 ? delay % (span + 1) : delay % (span / 4 + 1)))
-    grade >"$scratch/out" 2>&1 &
+    become_grade >"$scratch/out" 2>&1 &
     pid=$!
     sleep "$((delay / 1000)).$(printf '%03d' $((delay % 1000)))"
     kill -KILL "$pid" 2>/dev/null
