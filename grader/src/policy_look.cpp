@@ -54,19 +54,21 @@ bool is_a_switch(std::string_view name) {
   constexpr auto switches = std::to_array<std::string_view>(
       {"_GNU_SOURCE", "_POSIX_C_SOURCE", "_XOPEN_SOURCE", "_DEFAULT_SOURCE", "NDEBUG",
        "__STDC_FORMAT_MACROS", "__STDC_LIMIT_MACROS", "__STDC_CONSTANT_MACROS"});
-  return std::ranges::find(switches, name) != switches.end();
+  return one_of(name, switches);
 }
 
 // The macros of the submitted headers, while they are in force.
 class MacrosInForce {
  public:
-  void read(const fs::path& file, const Line& line) {
+  // A #define or #undef; only what submitted headers define is kept.
+  void read(const Line& line, bool submitted) {
     const auto [directive, rest] = split_directive(line.text);
     const auto name = macro_name(rest);
     if (directive == "undef") macros_.erase(name);
-    if (directive == "define" && !is_a_switch(name)) macros_[name] = {file, line.number};
+    if (directive == "define" && submitted && !is_a_switch(name)) {
+      macros_[name] = {line.file, line.number};
+    }
   }
-  void forget(std::string_view text) { macros_.erase(macro_name(split_directive(text).rest)); }
 
   bool empty() const { return macros_.empty(); }
 
@@ -155,12 +157,10 @@ std::optional<std::string> refuse_expansion(
   std::map<std::string, Names, std::less<>> names_of_files;
   const auto visit = [&](const Line& line) {
     const bool submitted = parts.has(line.file);
-    if (!is_definition(line.text)) {
-      if (submitted) parts.add(line);
-    } else if (submitted && !is_own_test(line.file)) {
-      macros.read(line.file, line);
-    } else if (line.text.starts_with("#undef ")) {
-      macros.forget(line.text);
+    if (is_definition(line.text)) {
+      macros.read(line, submitted && !is_own_test(line.file));
+    } else if (submitted) {
+      parts.add(line);
     }
   };
   const auto enter = [&](std::string_view from, std::string_view file) {
