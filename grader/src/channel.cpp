@@ -34,6 +34,7 @@ constexpr std::size_t longest_line = 256 * 1024;
 constexpr std::size_t most_bytes = 32 << 20;
 constexpr std::size_t most_failures = 10;
 constexpr std::size_t longest_text = 64 * 1024;
+constexpr int most_look_ups = 40;
 
 std::string capped(std::string text) {
   if (text.size() > longest_text) text.resize(longest_text);
@@ -98,6 +99,9 @@ void ChannelLog::forged(const std::string& why) {
 
 void ChannelLog::handle(const Event& event) {
   const auto kind = event.text("event");
+  if (kind == "look_up") return ask_for_lines(event);
+  if (done_ && kind == "hang") return hung(at_end_, event);
+  if (done_ && kind == "failure") return failure(at_end_, event);
   if (done_) return forged("it went on reporting after its last test");
   if (kind == "begin") return begin(event);
   if (!began_) return forged("it reported tests before it had begun");
@@ -137,6 +141,20 @@ void ChannelLog::handle(const Event& event) {
     result->observations.push_back({capped(event.text("question")), capped(event.text("answer"))});
   }
   // Events of a newer kit are passed over.
+}
+
+void ChannelLog::ask_for_lines(const Event& event) {
+  auto& addresses = look_up_.emplace();
+  if (++look_ups_ > most_look_ups) return;
+  const auto list = event.json.find("addresses");
+  if (list == event.json.end() || !list->is_array()) return;
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (const auto& item : *list) {
+    const auto address = item.is_string() ? item.get<std::string>() : "";
+    const bool hex = address.starts_with("0x") && address.size() <= 18 &&
+                     address.find_first_not_of(digits, 2) == std::string::npos;
+    if (hex) addresses.push_back(address);
+  }
 }
 
 void ChannelLog::begin(const Event& event) {
@@ -216,7 +234,8 @@ void ChannelLog::failure(TestResult& result, const Event& event) {
   if (result.failures.size() >= most_failures) return;
   result.failures.push_back({capped(event.text("file")), static_cast<int>(event.count("line")),
                              capped(event.text("message"))});
-  if (tests_[result.name].ended) result.outcome = Outcome::failed;
+  const auto seen = tests_.find(result.name);
+  if (seen != tests_.end() && seen->second.ended) result.outcome = Outcome::failed;
 }
 
 void ChannelLog::hung(TestResult& result, const Event& event) {

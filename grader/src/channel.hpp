@@ -1,9 +1,11 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model.hpp"
@@ -41,9 +43,17 @@ class ChannelLog {
   const std::string& last() const { return last_; }
   const std::vector<std::string>& announced() const { return announced_; }
   std::map<std::string, Seen>& tests() { return tests_; }
+  // What went wrong after the last test, while the program was ending.
+  const TestResult& at_end() const { return at_end_; }
   // The watchdog spoke, or the kit was starved: why.
   const std::string& hang() const { return hang_; }
   const std::string& inconclusive() const { return inconclusive_; }
+
+  // The addresses that the program wants to know the source lines of, and waits for, once; none of
+  // them when it has asked too often.
+  std::optional<std::vector<std::string>> take_look_up() {
+    return std::exchange(look_up_, std::nullopt);
+  }
 
   // For checks over several runs: the same event handling without a program.
   void add_line(std::string_view line);
@@ -56,6 +66,7 @@ class ChannelLog {
   void end(const Event& event);
   void failure(TestResult& result, const Event& event);
   void hung(TestResult& result, const Event& event);
+  void ask_for_lines(const Event& event);
   TestResult* open_test(const Event& event);
   void forged(const std::string& why);
 
@@ -67,8 +78,11 @@ class ChannelLog {
   std::string current_;
   std::string last_;
   std::string forgery_;
+  TestResult at_end_;
   std::string hang_;
   std::string inconclusive_;
+  std::optional<std::vector<std::string>> look_up_;
+  int look_ups_ = 0;
   bool began_ = false;
   bool done_ = false;
   bool canary_failed_ = false;

@@ -30,11 +30,11 @@ inline Receiver<int> async(Fn<int()> fn) {{
 )";
 constexpr int line_of_fault = 9;
 
-std::vector<Failure> failures_of(Flavour flavour, std::string_view fault) {
+RunOutcome outcome_of(Flavour flavour, const std::string& source, RunOptions options = {}) {
   Ground ground;
   const auto header = ground.scratch() / "faulty/01_first_future/first_future.hpp";
   fs::create_directories(header.parent_path());
-  write_whole_file(header, fmt::format(faulty, fault));
+  write_whole_file(header, source);
   const auto& task = ground.task();
   const Program program{.task = &task,
                         .source = task.dir / "suite.cpp",
@@ -44,12 +44,15 @@ std::vector<Failure> failures_of(Flavour flavour, std::string_view fault) {
                         .label = "faulty"};
   const auto built = ground.bench().build(std::span(&program, 1), {}, {}).front();
   EXPECT_TRUE(built.ok) << built.error << built.refused << built.machine;
-  RunOptions options;
   options.use_cache = false;
   options.expected = ground.bench().expected_tests(task, program.source, flavour);
+  return ground.bench().run(program, options, {});
+}
+
+std::vector<Failure> failures_of(Flavour flavour, std::string_view fault, Outcome wanted,
+                                 const RunOptions& options = {}) {
   std::vector<Failure> failures;
-  for (const auto& test : ground.bench().run(program, options, {}).tests) {
-    const auto wanted = flavour == Flavour::thread ? Outcome::raced : Outcome::sanitizer;
+  for (const auto& test : outcome_of(flavour, fmt::format(faulty, fault), options).tests) {
     if (test.outcome != wanted) continue;
     failures.insert(failures.end(), test.failures.begin(), test.failures.end());
   }
@@ -64,10 +67,48 @@ void expect_the_line(const std::vector<Failure>& failures) {
   }
 }
 
-TEST(Reports, ARaceNamesTheLine) { expect_the_line(failures_of(Flavour::thread, "++calls;")); }
+TEST(Reports, ARaceNamesTheLine) {
+  expect_the_line(failures_of(Flavour::thread, "++calls;", Outcome::raced));
+}
 
 TEST(Reports, AMemoryErrorNamesTheLine) {
-  expect_the_line(failures_of(Flavour::address, "int* p = new int(1); delete p; calls = *p;"));
+  expect_the_line(failures_of(Flavour::address, "int* p = new int(1); delete p; calls = *p;",
+                              Outcome::sanitizer));
+}
+
+// In a plain build the program may start no other, so it asks the grader what its addresses mean.
+RunOptions one_test() {
+  RunOptions options;
+  options.filter = "Basic.TheValueArrives";
+  options.test_seconds = 2;
+  return options;
+}
+
+TEST(Reports, ABlockedThreadNamesTheLineInAPlainBuild) {
+  expect_the_line(failures_of(Flavour::plain, "make_channel<int>(1).second.receive();",
+                              Outcome::hung, one_test()));
+}
+
+TEST(Reports, AnEndlessLoopNamesTheLineInAPlainBuild) {
+  expect_the_line(failures_of(Flavour::plain, "while (calls == 0) { }", Outcome::hung, one_test()));
+}
+
+TEST(Reports, ACrashNamesTheLineInAPlainBuild) {
+  expect_the_line(failures_of(Flavour::plain, "*reinterpret_cast<volatile int*>(8) = 1;",
+                              Outcome::crashed, one_test()));
+}
+
+TEST(Reports, AHangAfterTheLastTestIsAHang) {
+  const auto source = fmt::format(faulty, "") +
+                      "namespace futures {\ninline struct Last {\n  ~Last() {\n"
+                      "    make_channel<int>(1).second.receive();\n  }\n} last;\n}\n";
+  const auto outcome = outcome_of(Flavour::plain, source, one_test());
+  ASSERT_EQ(outcome.problem, "");
+  const auto& end = outcome.tests.back();
+  EXPECT_EQ(end.name, "Process.EndsCleanlyAfterTheLastTest");
+  EXPECT_EQ(end.outcome, Outcome::hung) << end.headline;
+  ASSERT_FALSE(end.failures.empty()) << end.detail;
+  EXPECT_EQ(end.failures.front().file, "01_first_future/first_future.hpp");
 }
 
 // What a header is must not depend on who looks: the rules compare the builds.

@@ -19,19 +19,36 @@ grader=$build/tools/grader/grader
 passed=0
 failed=0
 summary=()
+again=() # the failed ones
+steps=$build/steps # what each step printed
+
+# What is worth reading again of a failed step, as the whole may be cut off in the middle.
+retell() { # retell NAME
+  case $1 in
+    # The parts of tasks without all their points, from the last grading.
+    references)
+      tac "$steps/$1.log" | sed '/^  Grading /q' | tac |
+        awk '/^ +[0-9]+ · / { told = !/3 of 3/ } told'
+      ;;
+    *) grep -E -A 12 '(: Failure$|\*\*\*(Failed|Timeout)|error:|FAIL)' "$steps/$1.log" ;;
+  esac | head -n 60
+}
 
 step() { # step NAME COMMAND...: runs it, unless other steps were asked for
   local name=$1 start=$SECONDS
   shift
   if [[ ${#wanted[@]} -gt 0 && " ${wanted[*]} " != *" $name "* ]]; then return; fi
   printf '\n=== %s\n' "$name"
-  if "$@"; then
+  mkdir -p "$steps"
+  if "$@" 2>&1 | tee "$steps/$name.log"; then
     passed=$((passed + 1))
     summary+=("  ok     $name ($((SECONDS - start)) s)")
   elif [[ " ${ADVISORY:-} " == *" $name "* ]]; then
+    again+=("$name")
     summary+=("  FAILED $name ($((SECONDS - start)) s), which is only told, see ADVISORY")
   else
     failed=$((failed + 1))
+    again+=("$name")
     summary+=("  FAILED $name ($((SECONDS - start)) s)")
   fi
 }
@@ -174,6 +191,7 @@ step hostile hostile
 step interrupted interrupted
 step stretch stretch
 
+for name in "${again[@]}"; do printf '\n=== once more, of %s\n' "$name" && retell "$name"; done
 printf '\n'
 printf '%s\n' "${summary[@]}"
 printf '\n%d passed, %d failed\n' "$passed" "$failed"

@@ -5,8 +5,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -178,12 +180,47 @@ bool ResultChannel::present() const { return channel_fd >= 0; }
 
 void ResultChannel::send(const Event& event) {
   if (!present() || ::getpid() != channel_owner) return;
+  const std::lock_guard lock(mutex_);
+  send_locked(event);
+}
+
+// The answer is its length, ten digits, and then so many bytes.
+std::string ResultChannel::ask(const Event& question) {
+  if (!present() || ::getpid() != channel_owner) return {};
+  const std::lock_guard lock(mutex_);
+  if (!answers_) return {};
+  send_locked(question);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  std::array<char, 11> digits{};
+  std::string answer;
+  answers_ = read(digits.data(), digits.size() - 1, end);
+  if (answers_) {
+    answer.resize(std::strtoull(digits.data(), nullptr, 10));
+    answers_ = read(answer.data(), answer.size(), end);
+  }
+  return answers_ ? answer : std::string();
+}
+
+bool ResultChannel::read(char* into, std::size_t count, std::chrono::steady_clock::time_point end) {
+  while (count > 0) {
+    if (std::chrono::steady_clock::now() >= end) return false;
+    pollfd ready{channel_fd, POLLIN, 0};
+    if (::poll(&ready, 1, 100) <= 0) continue;
+    const auto got = ::read(channel_fd, into, count);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    into += got;
+    count -= static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
+void ResultChannel::send_locked(const Event& event) {
   // At its full size from the start: what is outgrown would be freed as it is.
   std::string line = std::string(nonce_length, ' ') + " " + event.json() + "\n";
   for (std::size_t i = 0; i < nonce_length; ++i) {
     line[i] = static_cast<char>(masked_nonce[i] ^ mask[i]);
   }
-  const std::lock_guard lock(mutex_);
   for (std::string_view rest = line; !rest.empty();) {
     const auto sent = ::write(channel_fd, rest.data(), rest.size());
     if (sent < 0 && errno == EINTR) continue;

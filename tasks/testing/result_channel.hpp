@@ -2,6 +2,8 @@
 // that the grader chose for this run.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <mutex>
 #include <span>
 #include <string>
@@ -30,7 +32,8 @@ class Event {
 // The channel is the file descriptor named by WORKBOOK_CHANNEL. Descriptor and nonce are taken, and
 // the variable removed, before any other code of the program runs, static initialisers included.
 //
-// send() may be called from any thread; lines never mix. Children that were forked send nothing.
+// send() and ask() may be called from any thread; lines never mix. Children that were forked send
+// nothing.
 class ResultChannel {
  public:
   static ResultChannel& instance();
@@ -38,11 +41,17 @@ class ResultChannel {
   // False when the program was started by hand.
   bool present() const;
   void send(const Event& event);
+  // What the grader answers; empty when it has no answer, or takes more than ten seconds to find
+  // one: then it is not asked again.
+  std::string ask(const Event& question);
 
  private:
   ResultChannel() = default;
+  void send_locked(const Event& event);
+  bool read(char* into, std::size_t count, std::chrono::steady_clock::time_point end);
 
   std::mutex mutex_;
+  bool answers_ = true;  // guarded by mutex_: the grader has answered so far
 };
 
 }  // namespace workbook

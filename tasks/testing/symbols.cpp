@@ -14,12 +14,17 @@
 #include <sstream>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
+
+#include "testing/result_channel.hpp"
 
 extern char** environ;
 
 namespace workbook::stacks {
 
 namespace {
+
+constexpr std::size_t most_addresses = 4000;  // a line on the channel has an end
 
 std::string hex(std::uintptr_t number) {
   std::ostringstream text;
@@ -92,6 +97,15 @@ std::string output_of(std::vector<std::string> command) {
   return output;
 }
 
+// A program under the grader may be one that can't start another.
+std::string addr2line(const std::vector<std::string>& offsets) {
+  auto& channel = ResultChannel::instance();
+  if (channel.present()) return channel.ask(Event("look_up").texts("addresses", offsets));
+  std::vector<std::string> command{"addr2line", "-a", "-f", "-C", "-i", "-e", program_name()};
+  command.insert(command.end(), offsets.begin(), offsets.end());
+  return output_of(std::move(command));
+}
+
 // addr2line -a writes the address, then for each function at it two lines: name and file:line.
 std::map<std::uintptr_t, std::vector<Symbol>> parse(const std::string& output) {
   std::map<std::uintptr_t, std::vector<Symbol>> result;
@@ -119,7 +133,7 @@ std::map<void*, std::vector<Symbol>> look_up(const std::set<void*>& addresses) {
   std::map<std::uintptr_t, void*> in_program;  // by address inside the file
   Dl_info program{};
   ::dladdr(reinterpret_cast<void*>(&look_up), &program);
-  std::vector<std::string> command{"addr2line", "-a", "-f", "-C", "-i", "-e", program_name()};
+  std::vector<std::string> offsets;
   // A program that is not position independent is loaded where its file says.
   const bool fixed = reinterpret_cast<std::uintptr_t>(program.dli_fbase) == 0x400000;
   for (void* address : addresses) {
@@ -132,10 +146,11 @@ std::map<void*, std::vector<Symbol>> look_up(const std::set<void*>& addresses) {
     const auto base = fixed ? 0 : reinterpret_cast<std::uintptr_t>(info.dli_fbase);
     const auto offset = reinterpret_cast<std::uintptr_t>(address) - base;
     in_program[offset] = address;
-    command.push_back(hex(offset));
+    offsets.push_back(hex(offset));
   }
   if (in_program.empty()) return result;
-  for (auto& [offset, symbols] : parse(output_of(std::move(command)))) {
+  if (offsets.size() > most_addresses) offsets.resize(most_addresses);
+  for (auto& [offset, symbols] : parse(addr2line(offsets))) {
     const auto known = in_program.find(offset);
     if (known != in_program.end()) result[known->second] = std::move(symbols);
   }

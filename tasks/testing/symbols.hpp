@@ -15,8 +15,8 @@ struct Symbol {
 };
 
 // What is at each of these addresses: several symbols, innermost first, where functions were
-// inlined. Runs addr2line once, which takes a second at most; without it only the names of shared
-// libraries' functions are known. An unknown address has no entry.
+// inlined. Runs addr2line once, or has the grader run it, which takes a second at most; without it
+// only the names of shared libraries' functions are known. An unknown address has no entry.
 std::map<void*, std::vector<Symbol>> look_up(const std::set<void*>& addresses);
 
 }  // namespace workbook::stacks

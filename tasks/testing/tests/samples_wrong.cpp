@@ -112,13 +112,18 @@ TEST(Wrong, PollsForEver) {
   while (!stop.load()) std::this_thread::sleep_for(1ms);
 }
 
+// Longer than any machine takes to see that waiting is in vain.
+constexpr auto very_patient = 10min;
+
 TEST(Wrong, NeverEventually) {
-  EXPECT_TRUE(workbook::eventually([] { return false; })) << "the message that explains it";
+  EXPECT_TRUE(workbook::eventually([] { return false; }, very_patient))
+      << "the message that explains it";
 }
 
 TEST(Wrong, NeverThroughTheGate) {
   auto gate = never();
-  std::jthread other([gate] { EXPECT_TRUE(gate->wait_for()) << "the message that explains it"; });
+  std::jthread other(
+      [gate] { EXPECT_TRUE(gate->wait_for(very_patient)) << "the message that explains it"; });
 }
 
 TEST(Wrong, LeavesABlockedThread) {
