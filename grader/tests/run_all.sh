@@ -4,13 +4,14 @@
 #   reference; every earlier version rejected, every alternative accepted; hostile submissions.
 # Goes on after a failed step, so that one run tells all, and ends with the count of steps.
 #
-#   run_all.sh [STEP...]     only these: format lint unit kit references versions hostile interrupted
-#                            stretch
+#   run_all.sh [STEP...]     only these: format lint unit kit references disturbed versions hostile
+#                            interrupted stretch
 #
 # ADVISORY names steps whose failure is told but does not count.
 # For a machine that has not the time for all: RIGHT_RUNS=0 leaves right versions to `make audit`;
 # VERSIONS_SECONDS begins no further task's flawed versions after so long, and another day begins
-# with another task; KILLS is how often a grader is killed (30).
+# with another task; KILLS is how often a grader is killed (30); DISTURBED_RUNS is how often each
+# suite is disturbed (3).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 
@@ -150,6 +151,21 @@ audit() {
   run_grader audit --quick --right-runs "${RIGHT_RUNS:-1}" "$@"
 }
 
+# Suites whose threads lose time in the worst moments still accept every reference. Other moments
+# on another day.
+disturbed() {
+  local suites=() tree=$build/checked
+  mapfile -t suites < <(find tasks -name suite.cpp -printf '%h\n' | xargs -n 1 basename | sort)
+  [[ ${#suites[@]} -gt 0 ]] || return
+  ninja -C "$tree" disturbance "${suites[@]/%/_suite}" >"$tree/build.log" ||
+    { tail -n 40 "$tree/build.log"; return 1; }
+  local seeds first
+  first=$((10#$(date +%j) * 100))
+  mapfile -t seeds < <(seq "$first" $((first + ${DISTURBED_RUNS:-3} - 1)))
+  printf '%s\n' "${suites[@]}" | xargs -P "$(nproc)" -I {} \
+    bash grader/tests/disturb.sh "$tree" {} "${seeds[@]}"
+}
+
 versions() {
   local tasks first
   mapfile -t tasks < <(sed -n 's/^number *= *\([0-9]*\).*/--task=\1/p' tasks/*/task.toml)
@@ -179,13 +195,15 @@ printf '=== building the grader\n'
 BUILD=$build bash grader/build.sh || exit 3
 step format format
 if [[ ${#wanted[@]} -eq 0 || " ${wanted[*]} " == *" lint "* || " ${wanted[*]} " == *" unit "* ||
-  " ${wanted[*]} " == *" kit "* || " ${wanted[*]} " == *" hostile "* ]]; then
+  " ${wanted[*]} " == *" kit "* || " ${wanted[*]} " == *" hostile "* ||
+  " ${wanted[*]} " == *" disturbed "* ]]; then
   configure >"$build/configure.log" 2>&1 || { cat "$build/configure.log" >&2; exit 3; }
 fi
 step lint lint
 step unit unit
 step kit kit
 step references references
+step disturbed disturbed
 step versions versions
 step hostile hostile
 step interrupted interrupted

@@ -215,7 +215,8 @@ inline void a_user_that_came_before_the_cancellation_wins(bool starter_is_cancel
   const auto be_cancelled =
       [&] {
         const auto outcome = got(loader.get(source.context(), "ada"));
-        if (loads == 1) {
+        // In real time the joiner may come when everything is over, its context included.
+        if (loads == 1 && (time_is_virtual || starter_is_cancelled)) {
           EXPECT_EQ(outcome, load_1)
               << "another caller of the same load had the user already when this one's context was "
                  "cancelled: the user comes first";

@@ -481,6 +481,7 @@ TEST(Lifecycle, AStopCallbackOfALoadMayCallTheLoader) {
       });
       listening.open();
       result = until_told(context);
+      static_cast<void>(called.wait_for());  // a callback that is taken away is never called
     }
     load_ended.open();
     return *result;
