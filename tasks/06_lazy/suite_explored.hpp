@@ -71,13 +71,14 @@ TEST(Explored, TheEndOfAnAbandonedAttemptDoesNotDisturbTheNext) {
   struct Counts {
     std::atomic<int> started{0};
     std::atomic<int> at_work{0};
-    std::atomic<bool> first_is_over{false};
+    workbook::Gate first_has_begun;
     workbook::Gate first_may_end;
     workbook::Gate others_may_end;
   };
   auto counts = std::make_shared<Counts>();
   RetryLazy<int> lazy([counts](const Context&) -> Result<int> {
     if (++counts->started == 1) {
+      counts->first_has_begun.open();
       counts->first_may_end.wait();
       return std::unexpected(Error{Errc::unavailable, "nobody wants to know"});
     }
@@ -91,8 +92,15 @@ TEST(Explored, TheEndOfAnAbandonedAttemptDoesNotDisturbTheNext) {
   const auto let_them = [] {
     (void)Context::background().sleep_for(std::chrono::milliseconds(10));
   };
-  CancelSource impatient = with_timeout(Context::background(), std::chrono::milliseconds(1));
-  EXPECT_EQ(code_of(lazy.await(impatient.context())), Errc::deadline_exceeded);
+  CancelSource impatient = with_cancel(Context::background());
+  {
+    // Not before fn has begun: or the next attempt's could be the first to begin.
+    std::jthread canceller([&] {
+      counts->first_has_begun.wait();
+      impatient.cancel();
+    });
+    EXPECT_EQ(code_of(lazy.await(impatient.context())), Errc::cancelled);
+  }
   std::jthread second([&] { (void)lazy.await(Context::background()); });
   let_them();
   counts->first_may_end.open();

@@ -596,23 +596,47 @@ TEST(Explored, TheGroupMayBeDestroyedOnceWaitReturns) {
   group.reset();
 }
 
-TEST(Explored, WhatWasCapturedIsGoneWhenWaitReturns) {
-  // Touches the caller's things when it is destroyed.
-  struct Farewell {
-    explicit Farewell(int* left) : left(left) {}
-    Farewell(Farewell&& other) noexcept : left(std::exchange(other.left, nullptr)) {}
-    Farewell& operator=(Farewell&&) = delete;
-    ~Farewell() {
-      if (left != nullptr) ++*left;
-    }
-    int* left;
-  };
+// Touches the caller's things when it is destroyed.
+struct Farewell {
+  explicit Farewell(int* left) : left(left) {}
+  Farewell(Farewell&& other) noexcept : left(std::exchange(other.left, nullptr)) {}
+  Farewell& operator=(Farewell&&) = delete;
+  ~Farewell() {
+    if (left != nullptr) ++*left;
+  }
+  int* left;
+};
+
+void what_was_captured_is_gone_when_wait_returns(Result<void> (*body)()) {
   int left = 0;
   ErrorGroup group(kForever);
-  group.go([farewell = Farewell(&left)](const Context&) { return Result<void>(); });
-  EXPECT_TRUE(group.wait());
+  group.go([farewell = Farewell(&left), body](const Context&) { return body(); });
+  static_cast<void>(group.wait());
   EXPECT_EQ(left, 1) << "wait has returned, and what the function had captured is still there; it "
                         "may refer to what the caller destroys next";
+}
+
+TEST(Explored, WhatWasCapturedIsGoneWhenWaitReturns) {
+  what_was_captured_is_gone_when_wait_returns([] { return Result<void>(); });
+}
+
+TEST(Explored, WhatWasCapturedByOneThatFailsIsGoneWhenWaitReturns) {
+  what_was_captured_is_gone_when_wait_returns([]() -> Result<void> { return fail_with(kDown); });
+}
+
+TEST(Explored, WhatWasCapturedByOneThatThrowsIsGoneWhenWaitReturns) {
+  what_was_captured_is_gone_when_wait_returns([]() -> Result<void> { throw 42; });
+}
+
+TEST(Explored, WhatWasCapturedByOneThatComesTooLateIsGoneWhenWaitReturns) {
+  int left = 0;
+  auto parent = with_cancel(kForever);
+  ErrorGroup group(parent.context());
+  std::jthread canceller([&] { parent.cancel(); });
+  group.go([farewell = Farewell(&left)](const Context&) { return Result<void>(); });
+  static_cast<void>(group.wait());
+  EXPECT_EQ(left, 1)
+      << "started or not: wait has returned, and what it had captured is still there";
 }
 
 TEST(Explored, TwoWhoWaitBothWaitForTheFunction) {

@@ -206,10 +206,14 @@ void finish_thread(Thread& thread) {
 
 void note_idle(Address where, std::uint64_t value) { self->spin.observe(where, value); }
 
+// Others who poll have to look again before they count as waiting: what they wait for may have
+// come. Not because of one who does nothing but poll, by exchanges, say: both would never wait.
 void note_progress() {
   self->spin.progress();
   self->patience = 0;
   runtime.idle_rounds = 0;
+  if (self->restless > restless_run) return;
+  for (int i = 0; i < runtime.thread_count; ++i) threads[i].patience = 0;
 }
 
 void SpinDetector::observe(Address where, std::uint64_t value) {

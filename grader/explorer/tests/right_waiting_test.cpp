@@ -404,6 +404,32 @@ TEST(RightWaiting, AnHourIsEnoughForAThreadThatOnlyWaitsForOthers) {
   }));
 }
 
+// Somebody who polls, as acquire() does for a while, has to look again before it counts as waiting.
+TEST(RightWaiting, TheClockLeavesPollersTheTimeToSeeWhatHasChanged) {
+  EXPECT_TRUE(passes(
+      [] {
+        std::counting_semaphore<4> may_go(0);
+        std::mutex mutex;
+        std::condition_variable told;
+        std::atomic<int> work{0};
+        bool is_told = false;
+        std::jthread sleeper([&] {
+          std::unique_lock lock(mutex);
+          CHECK(told.wait_for(lock, 30s, [&] { return is_told; }));
+        });
+        std::jthread poller([&] {
+          may_go.acquire();
+          const std::lock_guard lock(mutex);
+          is_told = true;
+          told.notify_one();
+        });
+        for (int i = 0; i < 20; ++i) ++work;  // the poller polls meanwhile
+        may_go.release();
+        poller.join();
+      },
+      3));
+}
+
 TEST(RightWaiting, ThreadLocalsDieWithTheirThread) {
   EXPECT_TRUE(passes([] {
     struct Register {
