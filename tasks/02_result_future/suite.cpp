@@ -83,6 +83,15 @@ TEST(Basic, AnErrorOfAnotherLibraryArrivesAsItWasReturned) {
       << "a code is a number and its category: this one is " << message->error().code;
 }
 
+TEST(Basic, EveryErrorArrivesAsItWasReturned) {
+  for (const Error& error : workbook::errors_of_all_kinds()) {
+    auto future = async_result<int>([error] { return fail_with(error); });
+    const auto message = future.receive();
+    ASSERT_TRUE(message && !message->has_value()) << error.code << ": " << error.message;
+    EXPECT_EQ(message->error(), error) << error.code << ": " << error.message;
+  }
+}
+
 TEST(Basic, AValueIsMovedAlsoWhenItCouldBeCopied) {
   struct Counting {
     explicit Counting(std::shared_ptr<std::atomic<int>> copies) : copies(std::move(copies)) {}
@@ -196,6 +205,12 @@ TEST(Stress, OfManyReceiversExactlyOneGetsTheMessage) {
 
 TEST(Lifecycle, AnExceptionArrivesAsAnError) {
   auto future = async_result<int>([]() -> Result<int> { throw std::runtime_error("no luck"); });
+  expect_error(future, Errc::exception);
+}
+
+// What std::expected::value() throws has an error inside, which is not what fn returned.
+TEST(Lifecycle, AnExceptionThatHoldsAnErrorIsAnExceptionAllTheSame) {
+  auto future = async_result<int>([] { return Result<int>(fail_with(disk_full)).value(); });
   expect_error(future, Errc::exception);
 }
 

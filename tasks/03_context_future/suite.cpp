@@ -84,6 +84,17 @@ TEST(Basic, AnErrorArrivesAsItWasReturned) {
   EXPECT_EQ(result.error(), disk_full) << "code and text belong to the function";
 }
 
+TEST(Basic, EveryErrorArrivesAsItWasReturned) {
+  for (const Error& error : workbook::errors_of_all_kinds()) {
+    auto future = async_with_context<int>(
+        Context::background(),
+        [error](const Context&) -> Result<int> { return std::unexpected(error); });
+    const auto result = await_for_ever(future);
+    ASSERT_FALSE(result) << error.code << ": " << error.message;
+    EXPECT_EQ(result.error(), error) << error.code << ": " << error.message;
+  }
+}
+
 TEST(Basic, TheCallReturnsWhileTheFunctionIsStillRunning) {
   const auto caller = std::this_thread::get_id();
   auto gate = std::make_shared<workbook::Gate>();

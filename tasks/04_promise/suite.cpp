@@ -91,6 +91,16 @@ TEST(Basic, AwaitReturnsTheErrorThatWasRejected) {
       << "the error must arrive as it was given";
 }
 
+TEST(Basic, EveryErrorArrivesAsItWasRejected) {
+  for (const Error& error : workbook::errors_of_all_kinds()) {
+    Promise<int> promise;
+    EXPECT_TRUE(promise.reject(error));
+    const auto result = promise.await(Context::background());
+    ASSERT_FALSE(result) << error.code << ": " << error.message;
+    EXPECT_EQ(result.error(), error) << error.code << ": " << error.message;
+  }
+}
+
 TEST(Basic, TheFirstToSettleWinsAndLaterCallsAreSilentNoOps) {
   Promise<int> resolved;
   EXPECT_TRUE(resolved.resolve(1));

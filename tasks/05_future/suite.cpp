@@ -58,6 +58,22 @@ TEST(Basic, AnErrorArrives) {
   EXPECT_TRUE((result.error() == Error{Errc::unavailable, "no route"})) << show(result);
 }
 
+TEST(Basic, EveryErrorArrivesAsItIs) {
+  for (const Error& error : workbook::errors_of_all_kinds()) {
+    auto [future, resolver] = make_future<int>();
+    std::optional<Error> heard;
+    future.on_settled([&heard](const Result<int>& result) { heard = result.error(); });
+    EXPECT_TRUE(resolver.reject(error));
+    EXPECT_EQ(heard, error) << error.code << ": " << error.message;
+    const auto started =
+        go<int>(forever, [error](const Context&) -> Result<int> { return std::unexpected(error); });
+    for (const auto& result : {future.await(forever), started.await(forever)}) {
+      ASSERT_FALSE(result) << error.code << ": " << error.message;
+      EXPECT_EQ(result.error(), error) << error.code << ": " << error.message;
+    }
+  }
+}
+
 TEST(Basic, OnlyTheFirstSettlingCounts) {
   auto [future, resolver] = make_future<int>();
   EXPECT_TRUE(resolver.resolve(1));
@@ -166,6 +182,44 @@ TEST(Basic, ACallbackOnASettledFutureRunsAtOnce) {
   EXPECT_EQ(seen, std::vector<std::string>{"error not found"})
       << "on_settled() has returned: the callback must have run by now";
   EXPECT_EQ(callback_thread, std::this_thread::get_id());
+}
+
+TEST(Basic, ACallbackThatACallbackRegistersRunsAtOnce) {
+  for (const bool beforehand : {true, false}) {
+    auto [future, resolver] = make_future<int>();
+    if (beforehand) EXPECT_TRUE(resolver.resolve(7));
+    int inner = 0;
+    future.on_settled([&, f = future](const Result<int>&) {
+      f.on_settled([&inner](const Result<int>&) { ++inner; });
+      EXPECT_EQ(inner, 1) << "the future is settled: a callback runs here and now, though this is "
+                             "inside of another one";
+    });
+    if (!beforehand) EXPECT_TRUE(resolver.resolve(7));
+    EXPECT_EQ(inner, 1);
+  }
+}
+
+TEST(Basic, WhoDropsTheLastFutureCancelsNothing) {
+  auto ends = make_future<int>();
+  ends.first = Future<int>();
+  EXPECT_FALSE(ends.second.context().done()) << "only cancel() asks the producer to stop";
+  EXPECT_TRUE(ends.second.resolve(7));
+
+  workbook::Gate dropped;
+  workbook::Gate over;
+  bool cancelled = true;
+  {
+    const auto future = go<int>(forever, [&](const Context& context) -> Result<int> {
+      dropped.wait();
+      cancelled = context.done();
+      over.open();
+      return 7;
+    });
+  }
+  dropped.open();
+  over.wait();
+  EXPECT_FALSE(cancelled)
+      << "the context of fn ends with the one that go was given, and on cancel()";
 }
 
 TEST(Basic, EveryCallbackRuns) {

@@ -196,6 +196,30 @@ TEST(Lifecycle, TheProducerMaySettleWhileItIsBeingCancelled) {
   EXPECT_EQ(callbacks, 1);
 }
 
+// Another thread uses the future, and the callback waits for it: it can't, when whoever runs the
+// callback holds a lock, even one that lets its own thread through.
+TEST(Lifecycle, ACallbackRunsOutsideOfLocksAlsoInsideCancel) {
+  auto [future, resolver] = make_future<int>();
+  bool others_can_use_it = false;
+  future.on_settled([&, f = future](const Result<int>&) {
+    workbook::Gate used;
+    const std::jthread other([&] {
+      static_cast<void>(f.await(forever));
+      f.cancel();
+      used.open();
+    });
+    others_can_use_it = used.wait_for();
+  });
+  {
+    const std::stop_callback on_cancel(resolver.context().stop_token(), [&writer = resolver] {
+      writer.reject(Error{Errc::cancelled, "as you wish"});
+    });
+    future.cancel();
+  }
+  EXPECT_TRUE(others_can_use_it) << "cancel() has the producer settle, and a callback runs with a "
+                                    "lock held that the future's other users need";
+}
+
 TEST(Lifecycle, AnyExceptionInGoBecomesAnError) {
   auto standard = go<int>(forever, [](const Context&) -> Result<int> {
     throw std::runtime_error("the disk is on fire");

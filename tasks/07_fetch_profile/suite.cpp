@@ -165,12 +165,14 @@ TEST(Basic, FunctionsOfAGroupRunAtTheSameTime) {
 }
 
 TEST(Basic, WaitReturnsTheErrorOfAFunction) {
-  ErrorGroup group(kForever);
-  group.go([](const Context&) -> Result<void> { return fail_with(kDown); });
-  const auto outcome = group.wait();
-  ASSERT_FALSE(outcome) << "a function failed, and wait said success";
-  EXPECT_EQ(outcome.error(), kDown);
-  EXPECT_TRUE(group.context().done()) << "a failure ends the group's context";
+  for (const Error& error : workbook::errors_of_all_kinds()) {
+    ErrorGroup group(kForever);
+    group.go([&error](const Context&) -> Result<void> { return fail_with(error); });
+    const auto outcome = group.wait();
+    ASSERT_FALSE(outcome) << "a function failed, and wait said success";
+    EXPECT_EQ(outcome.error(), error) << error.code << ": " << error.message;
+    EXPECT_TRUE(group.context().done()) << "a failure ends the group's context";
+  }
 }
 
 TEST(Basic, AFailureStopsTheOthersAndIsReturned) {

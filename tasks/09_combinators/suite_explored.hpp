@@ -118,6 +118,36 @@ TEST(Explored, ACancellationWakesFirst) {
   EXPECT_EQ(show(first(source.context(), inputs.futures)), "error cancelled");
 }
 
+// One input settles while the context ends, the other never does.
+template <class Call>
+std::string outcome_of_a_race(Call call) {
+  Inputs<std::string> inputs(2);
+  auto source = with_cancel(forever);
+  std::jthread producer([&] { inputs.resolve(0, "ten"); });
+  std::jthread canceller([&] { source.cancel(); });
+  return show(call(source.context(), inputs.futures));
+}
+
+TEST(Explored, AnInputOfAllSettlesWhileTheContextEnds) {
+  const auto result = outcome_of_a_race(
+      [](const Context& context, auto futures) { return all(context, std::move(futures)); });
+  EXPECT_EQ(result, "error cancelled");
+}
+
+TEST(Explored, AnInputOfFirstSettlesWhileTheContextEnds) {
+  const auto result = outcome_of_a_race(
+      [](const Context& context, auto futures) { return first(context, std::move(futures)); });
+  EXPECT_TRUE(result == "value \"ten\"" || result == "error cancelled") << result;
+}
+
+TEST(Explored, AnInputOfWaitAllSettlesWhileTheContextEnds) {
+  const auto result = outcome_of_a_race(
+      [](const Context& context, auto futures) { return wait_all(context, std::move(futures)); });
+  EXPECT_TRUE(result == "value \"ten\", error cancelled" ||
+              result == "error cancelled, error cancelled")
+      << result;
+}
+
 TEST(Explored, AFailureThatCameBeforeTheCancellationCounts) {
   Inputs<int> inputs(2);
   auto source = with_cancel(forever);

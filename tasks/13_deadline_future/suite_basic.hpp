@@ -42,13 +42,14 @@ TEST(Basic, TheValueArrivesForEverybodyWhoAsks) {
 }
 
 TEST(Basic, AnErrorArrivesAsItIs) {
-  auto future = go_with_deadline<std::string>([](const Context&) -> Result<std::string> {
-    return std::unexpected(Error{Errc::not_found, "no such page"});
-  });
-  for (int i = 0; i < 2; ++i) {
-    const auto result = future.await(forever);
-    ASSERT_FALSE(result.has_value()) << show(result);
-    EXPECT_EQ(result.error(), (Error{Errc::not_found, "no such page"}));
+  for (const Error& error : workbook::errors_of_all_kinds()) {
+    auto future = go_with_deadline<std::string>(
+        [error](const Context&) -> Result<std::string> { return std::unexpected(error); });
+    for (int i = 0; i < 2; ++i) {
+      const auto result = future.await(forever);
+      ASSERT_FALSE(result.has_value()) << show(result);
+      EXPECT_EQ(result.error(), error) << error.code << ": " << error.message;
+    }
   }
 }
 

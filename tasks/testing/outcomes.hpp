@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <system_error>
 #include <type_traits>
 #include <vector>
 
@@ -18,6 +19,24 @@ inline futures::Context ended() {
   auto source = futures::with_cancel(forever);
   source.cancel();
   return source.context();
+}
+
+// Errors that belong to whoever made them, each with a code that an implementation has uses of its
+// own for, or with a text that could be taken for none: all have to arrive as they are.
+inline std::vector<futures::Error> errors_of_all_kinds() {
+  using futures::Errc;
+  std::vector<futures::Error> errors;
+  for (const auto code :
+       {Errc::cancelled, Errc::deadline_exceeded, Errc::broken_promise, Errc::already_settled,
+        Errc::invalid_argument, Errc::closed, Errc::exception, Errc::unavailable, Errc::not_found,
+        Errc::corrupt, Errc::service_error, Errc::lease_lost}) {
+    errors.push_back({code, "of the caller's own"});
+    errors.push_back({code, ""});
+  }
+  errors.push_back({Errc::unavailable, std::string("with a zero\0 inside", 18)});
+  errors.push_back({std::make_error_code(std::errc::no_space_on_device), ""});
+  errors.push_back({std::error_code(), "a code that says nothing is wrong"});
+  return errors;
 }
 
 namespace detail {
