@@ -311,6 +311,12 @@ RunOutcome Runner::run() {
 
 RunOutcome Runner::finish() {
   const bool tampered = outcome_.problem.starts_with("tampered");
+  const bool died = !outcome_.problem.empty() || std::ranges::any_of(results_, [this](auto& r) {
+    const auto outcome = r.second.outcome;
+    return outcome == Outcome::crashed || outcome == Outcome::hung || outcome == Outcome::raced ||
+           outcome == Outcome::sanitizer ||
+           (outcome == Outcome::failed && plan_.options.stop_at_failure);
+  });
   for (const auto& name : order_) {
     const bool known = results_.contains(name);
     auto& result = result_of(name);
@@ -322,12 +328,6 @@ RunOutcome Runner::finish() {
       result.headline = outcome_.machine;
     } else if (!known) {
       // After a run that came to its end it should have been there.
-      const bool died = !outcome_.problem.empty() || std::ranges::any_of(results_, [this](auto& r) {
-        const auto outcome = r.second.outcome;
-        return outcome == Outcome::crashed || outcome == Outcome::hung ||
-               outcome == Outcome::raced || outcome == Outcome::sanitizer ||
-               (outcome == Outcome::failed && plan_.options.stop_at_failure);
-      });
       result.outcome = died ? Outcome::not_run : Outcome::missing;
       result.headline = died ? "not reached" : "this test never ran";
     }
