@@ -252,6 +252,42 @@ TEST(Lifecycle, AFunctionOfGoMayUseTheTracker) {
       << "a running function is not settled, so it finds itself, and only itself, in the report";
 }
 
+// Its destructor asks the tracker.
+struct Asks {
+  explicit Asks(Tracker& t) : tracker(t) {}
+  Asks(const Asks&) = delete;
+  Asks& operator=(const Asks&) = delete;
+  ~Asks() { static_cast<void>(tracker.report()); }
+  Tracker& tracker;
+};
+
+TEST(Lifecycle, AResultMayUseTheTrackerWhenItIsDestroyed) {
+  Tracker tracker;
+  {
+    // Whoever drops the last handle, here or inside the tracker, must not hold a lock meanwhile.
+    Pending<std::shared_ptr<Asks>> pending(tracker);
+    pending.resolver.resolve(std::make_shared<Asks>(tracker));
+  }
+  EXPECT_TRUE(tracker.report().empty());
+  const Pending<> another(tracker);
+  let_time_pass();
+  EXPECT_EQ(tracker.report().size(), 1u);
+}
+
+TEST(Lifecycle, NoIdIsUsedTwiceBySeventyThousand) {
+  // More than a number of 16 bits can tell apart.
+  constexpr std::size_t many = workbook::flavour() == workbook::Flavour::plain ? 70'000 : 1000;
+  Tracker tracker;
+  std::set<std::uint64_t> seen;
+  for (std::size_t i = 0; i < many; ++i) {
+    const Pending<> pending(tracker);
+    for (const auto& leak : tracker.report()) {
+      ASSERT_TRUE(seen.insert(leak.id).second) << "future number " << i + 1 << " has the id "
+                                               << leak.id << ", which was that of another one";
+    }
+  }
+}
+
 TEST(Lifecycle, ACallbackMayDestroyTheTracker) {
   auto tracker = std::make_unique<Tracker>();
   Pending<> pending(*tracker);
@@ -357,7 +393,7 @@ TEST(Lifecycle, GoTakesOneThreadAndNoSecond) {
 TEST(Lifecycle, AHundredThousandFutures) {
   const std::size_t count = workbook::rounds(100'000);
   // What the same costs without a tracker, on this machine, in this build.
-  const auto plain = processor_time([count] {
+  const auto plain = processor_time([&] {
     std::vector<std::pair<Future<int>, Resolver<int>>> ends;
     for (std::size_t i = 0; i < count; ++i) ends.push_back(make_future<int>());
     for (auto& [future, resolver] : ends) resolver.resolve(1);
