@@ -252,28 +252,6 @@ TEST(Lifecycle, AFunctionOfGoMayUseTheTracker) {
       << "a running function is not settled, so it finds itself, and only itself, in the report";
 }
 
-// Its destructor asks the tracker.
-struct Asks {
-  explicit Asks(Tracker& t) : tracker(t) {}
-  Asks(const Asks&) = delete;
-  Asks& operator=(const Asks&) = delete;
-  ~Asks() { static_cast<void>(tracker.report()); }
-  Tracker& tracker;
-};
-
-TEST(Lifecycle, AResultMayUseTheTrackerWhenItIsDestroyed) {
-  Tracker tracker;
-  {
-    // Whoever drops the last handle, here or inside the tracker, must not hold a lock meanwhile.
-    Pending<std::shared_ptr<Asks>> pending(tracker);
-    pending.resolver.resolve(std::make_shared<Asks>(tracker));
-  }
-  EXPECT_TRUE(tracker.report().empty());
-  const Pending<> another(tracker);
-  let_time_pass();
-  EXPECT_EQ(tracker.report().size(), 1u);
-}
-
 TEST(Lifecycle, NoIdIsUsedTwiceBySeventyThousand) {
   // More than a number of 16 bits can tell apart.
   constexpr std::size_t many = workbook::flavour() == workbook::Flavour::plain ? 70'000 : 1000;
