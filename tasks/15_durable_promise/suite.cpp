@@ -177,6 +177,28 @@ TEST(Basic, AResolveAfterARejectIsRefusedAndChangesNothing) {
   EXPECT_EQ(after_restart<int>(folder, "p").error().message, "first");
 }
 
+// Its JSON is what a rejected or pending record has in the place of a value.
+struct Nothing {
+  bool operator==(const Nothing&) const = default;
+  friend void to_json(nlohmann::json& json, const Nothing&) { json = nullptr; }
+  friend void from_json(const nlohmann::json&, Nothing&) {}
+};
+
+TEST(Basic, AValueThatLooksLikeNoneIsAValue) {
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  auto rejected = DurablePromise<Nothing>::open(storage, "rejected");
+  ASSERT_TRUE(rejected && rejected->reject(Error{Errc::unavailable, "first"}));
+  EXPECT_FALSE(rejected->resolve(Nothing())) << "it is rejected, and that is another outcome";
+  EXPECT_EQ(after_restart<Nothing>(folder, "rejected").error().message, "first");
+
+  auto resolved = DurablePromise<Nothing>::open(storage, "resolved");
+  ASSERT_TRUE(resolved && resolved->resolve(Nothing()));
+  EXPECT_TRUE(resolved->resolve(Nothing()));
+  EXPECT_FALSE(resolved->reject(Error{})) << "it is resolved, and that is another outcome";
+  EXPECT_TRUE(after_restart<Nothing>(folder, "resolved"));
+}
+
 TEST(Basic, RejectingAgainWithTheSameErrorSucceedsAndWithAnotherDoesNot) {
   const Folder folder;
   FileStorage storage(folder.promises());

@@ -24,6 +24,14 @@ TEST(Basic, NoIdLeavesTheFolderAndNoTwoIdsMeet) {
       ids.push_back(std::string("a") + escape + code + "b");
     }
   }
+  // Two characters that look like the code of one, had its first digit been left out.
+  for (unsigned high = 1; high < 8; ++high) {
+    for (unsigned low = 0; low < 16; ++low) {
+      ids.push_back({'a', static_cast<char>(high * 16 + low), 'b'});
+      ids.push_back({'a', static_cast<char>(high), "0123456789abcdef"[low], 'b'});
+      ids.push_back({'a', static_cast<char>(high), "0123456789ABCDEF"[low], 'b'});
+    }
+  }
   std::ranges::sort(ids);
   ids.erase(std::ranges::unique(ids).begin(), ids.end());
   {
