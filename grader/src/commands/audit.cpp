@@ -243,7 +243,9 @@ class Audit {
   // As soon as a task is done: the whole takes long.
   void tell_table(const Task* task) {
     setting_.screen.doing({});
-    setting_.screen.say("\n" + kill_table(counts_of(task)));
+    if (const auto counts = counts_of(task); !counts.empty()) {
+      setting_.screen.say("\n" + kill_table(counts));
+    }
   }
 
   int tell(nlohmann::json& results) {
