@@ -14,7 +14,7 @@ struct LibraryPart {
 };
 
 // The first that occurs in a frame between the operation and the learner's line.
-constexpr std::array<LibraryPart, 17> library_parts{{
+constexpr std::array<LibraryPart, 18> library_parts{{
     {"_Sp_counted", "the count of a shared_ptr", Belongs::library},
     {"__shared_count", "the count of a shared_ptr", Belongs::library},
     {"__weak_count", "the count of a shared_ptr", Belongs::library},
@@ -29,6 +29,7 @@ constexpr std::array<LibraryPart, 17> library_parts{{
     {"std::barrier", "a barrier", Belongs::learner},
     {"std::__tree_barrier", "a barrier", Belongs::learner},
     {"__atomic_semaphore", "a semaphore", Belongs::learner},
+    {"__platform_semaphore", "a semaphore", Belongs::learner},
     {"std::__future_base", "a future's state", Belongs::learner},
     {"__atomic_futex", "a future's state", Belongs::learner},
     {"__waiter_pool", "the library's table of waiters", Belongs::library},
