@@ -22,6 +22,7 @@ class Settler {
       : promise_(DurablePromise<int>::open(storage, "p")), value_(value) {}
 
   bool is_open() const { return promise_.has_value(); }
+  bool has_ended() const { return ended_.is_open(); }
   int value() const { return value_; }
   const Result<void>& outcome() const { return *outcome_; }  // once it has ended
 
@@ -157,6 +158,70 @@ TEST(Lifecycle, WhoHasWaitedForItsTurnAndWhoComesThenAgreeOnOneOutcome) {
                     "one waited while another, which failed, had its turn; and when it was its "
                     "own, a third came. What keeps that one out? A lock keeps out those who ask "
                     "for the same file: the one that waits may have opened it long ago");
+}
+
+WORKBOOK_ROLE(resolve_p) {
+  FileStorage storage(arguments[0]);
+  workbook::tell("is ready");
+  while (!fs::exists(arguments[2])) std::this_thread::sleep_for(1ms);
+  auto promise = DurablePromise<int>::open(storage, "p");
+  const auto outcome = promise ? promise->resolve(std::stoi(arguments[1]))
+                               : Result<void>(std::unexpected(promise.error()));
+  workbook::tell(outcome ? "success" : outcome.error().code.message());
+  return 0;
+}
+
+// Looking at promises takes nothing away from a thread of the same process that settles one.
+TEST(Lifecycle, WhoLooksWhileAnotherSettlesLetsNobodyIn) {
+  if (!hears_calls) return;
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  FileStorage another(folder.promises());
+  auto settled = DurablePromise<int>::open(storage, "settled");
+  Settler first(storage, 1);
+  ASSERT_TRUE(first.is_open() && settled && settled->resolve(7));
+  const auto its_turn = folder.path() / "go";
+  workbook::Child second("resolve_p", {folder.promises(), "2", its_turn});
+  ASSERT_EQ(second.line(), "is ready");
+  workbook::Gate is_half_way;
+  workbook::Gate may_go_on;
+  first.half_way = [&] {
+    is_half_way.open();
+    may_go_on.wait();
+  };
+  auto& ear = Ear::instance();
+  ear.start();
+  ear.at_call = Settler::heard;
+  first.start();
+  // Never half-way: a version that makes no call on the thread that settles.
+  (void)workbook::eventually([&] { return is_half_way.is_open() || first.has_ended(); });
+  workbook::Gate looked;
+  std::jthread looker([&] {
+    for (FileStorage* one : {&storage, &another}) {
+      (void)one->load("settled");
+      (void)one->load("p");
+      (void)one->all();
+    }
+    looked.open();
+  });
+  (void)looked.wait_for(300ms);  // it may have to wait for the one that settles
+  std::ofstream(its_turn) << "now";
+  (void)workbook::eventually([&] { return second.ready(); }, 1s);  // so may this one
+  may_go_on.open();
+  first.wait();
+  looker.join();
+  ear.stop();
+  const auto told_second = second.line();
+  const auto record = storage.load("p");
+  ASSERT_TRUE(record && told_second);
+  const std::string told = "this process was told " +
+                           std::string(first.outcome() ? "success" : "failure") +
+                           " with 1, the other one '" + *told_second + "' with 2";
+  EXPECT_EQ(record->value, first.outcome() ? 1 : 2) << told;
+  EXPECT_NE(first.outcome().has_value(), *told_second == "success")
+      << told
+      << ". While one thread was settling, another one looked at promises. With fcntl() a "
+         "process gives up its lock when it closes any descriptor of the file";
 }
 
 }  // namespace
