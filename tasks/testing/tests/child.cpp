@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -62,6 +63,24 @@ void sort_line(const std::string& line, Outcome& outcome) {
   outcome.events.push_back(nlohmann::json::parse(line.substr(nonce.size() + 1)));
 }
 
+// As the grader does: ten digits, and so many bytes of what addr2line says.
+void answer_look_up(int channel, const std::string& program, const nlohmann::json& question) {
+  std::string command = "addr2line -a -f -C -i -e '" + program + "'";
+  for (const auto& address : question.at("addresses")) command += " " + address.get<std::string>();
+  std::string lines;
+  if (FILE* pipe = ::popen(command.c_str(), "r"); pipe != nullptr) {
+    std::array<char, 4096> part{};
+    for (std::size_t got = 0; (got = std::fread(part.data(), 1, part.size(), pipe)) > 0;) {
+      lines.append(part.data(), got);
+    }
+    ::pclose(pipe);
+  }
+  std::array<char, 11> digits{};
+  std::snprintf(digits.data(), digits.size(), "%010zu", lines.size());
+  const std::string answer = digits.data() + lines;
+  if (::send(channel, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) throw_errno("send");
+}
+
 std::string read_back(int file) {
   std::string text;
   std::array<char, 4096> part{};
@@ -73,7 +92,8 @@ std::string read_back(int file) {
 }
 
 // Reads the channel until the program has ended and nothing is left.
-void listen_to(int channel, pid_t child, const Options& options, Outcome& outcome) {
+void listen_to(int channel, pid_t child, const std::string& program, const Options& options,
+               Outcome& outcome) {
   const auto end = Clock::now() + std::chrono::minutes(2);
   std::string unfinished;
   auto meanwhile = options.meanwhile;
@@ -87,6 +107,9 @@ void listen_to(int channel, pid_t child, const Options& options, Outcome& outcom
     for (std::size_t line_end = 0; (line_end = unfinished.find('\n')) != std::string::npos;) {
       sort_line(unfinished.substr(0, line_end), outcome);
       unfinished.erase(0, line_end + 1);
+      if (outcome.events.empty() || outcome.events.back().at("event") != "look_up") continue;
+      answer_look_up(channel, program, outcome.events.back());
+      outcome.events.pop_back();
     }
     if (meanwhile && outcome.of("start").size() > 1) std::exchange(meanwhile, {})(child);
   }
@@ -123,7 +146,7 @@ Outcome run(const std::string& program, const Options& options) {
   if (options.with_channel) {
     if (::write(ends[0], greeting.data(), greeting.size()) < 0) throw_errno("write");
   }
-  listen_to(ends[0], child, options, outcome);
+  listen_to(ends[0], child, program, options, outcome);
   wait_for(child, outcome);
   outcome.took = Clock::now() - start;
   outcome.output = read_back(output);
