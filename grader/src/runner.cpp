@@ -70,14 +70,12 @@ std::vector<std::string> Runner::wanted_tests() const {
 }
 
 Box Runner::box() const {
-  Box box;
-  box.mounts = {{plan_.folder, "/box", false}};
+  Box box = sandbox_.box_around(plan_.folder);
   if (std::ranges::find(plan_.task->services, "postgres") != plan_.task->services.end()) {
     // A private cluster takes 39 MB when it is made, and each segment of its log 16.
     box.mounts.push_back({plan_.folder / "passwd", "/etc/passwd", false});
     box.tmp_bytes = 512 << 20;
   }
-  box.directory = sandbox_.seen(plan_.folder, "/box");
   box.environment = sanitizer_environment(box.directory.string(),
                                           plan_.uses_fences && plan_.flavour == Flavour::thread);
   box.environment.push_back(fmt::format("WORKBOOK_CHANNEL={}", channel_number));
@@ -366,9 +364,7 @@ void Runner::judge_the_unexplored() {
 
 std::vector<std::string> Runner::list_tests(const Sandbox& sandbox, const fs::path& folder,
                                             const std::stop_token& stop) {
-  Box box;
-  box.mounts = {{folder, "/box", false}};
-  box.directory = sandbox.seen(folder, "/box");
+  const Box box = sandbox.box_around(folder);
   const auto program = (box.directory / "program").string();
   const OuterLimits limits{.wall = std::chrono::seconds(60), .output_bytes = 4 << 20};
   const auto result =

@@ -120,6 +120,13 @@ fs::path Sandbox::seen(const fs::path& outside, const fs::path& inside) const {
   return active() ? inside : outside;
 }
 
+Box Sandbox::box_around(const fs::path& folder) const {
+  Box box;
+  box.mounts = {{folder, "/box", false}};
+  box.directory = seen(folder, "/box");
+  return box;
+}
+
 void Sandbox::hand_over(const fs::path& folder) const {
   if (mode_ != Mode::dropped) return;
   if (::chown(folder.c_str(), nobody, nobody) != 0) {

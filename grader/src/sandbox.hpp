@@ -55,6 +55,9 @@ class Sandbox {
   std::filesystem::path seen(const std::filesystem::path& outside,
                              const std::filesystem::path& inside) const;
 
+  // A box that shows this folder, read-only, as /box, and starts there.
+  Box box_around(const std::filesystem::path& folder) const;
+
   // The command that runs argv in the box. argv[0] is as seen inside.
   Command command(const Box& box, const std::vector<std::string>& argv) const;
 

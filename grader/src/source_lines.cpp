@@ -13,9 +13,7 @@ std::string source_lines(const Sandbox& sandbox, const std::filesystem::path& fo
                          const std::vector<std::string>& addresses, const std::stop_token& stop) {
   using namespace std::chrono_literals;
   if (addresses.empty()) return {};
-  Box box;
-  box.mounts = {{folder, "/box", false}};
-  box.directory = sandbox.seen(folder, "/box");
+  Box box = sandbox.box_around(folder);
   box.cpu_seconds = 5;
   std::vector<std::string> command{
       "addr2line", "-a", "-f", "-C", "-i", "-e", (box.directory / "program").string()};

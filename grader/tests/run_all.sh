@@ -35,21 +35,30 @@ retell() { # retell NAME
   esac | head -n 60
 }
 
+# Whether one of these steps was asked for, or all were.
+wants() { # wants STEP...
+  local name
+  [[ ${#wanted[@]} -eq 0 ]] && return
+  for name in "$@"; do [[ " ${wanted[*]} " == *" $name "* ]] && return; done
+  return 1
+}
+
 step() { # step NAME COMMAND...: runs it, unless other steps were asked for
   local name=$1 start=$SECONDS
   shift
-  if [[ ${#wanted[@]} -gt 0 && " ${wanted[*]} " != *" $name "* ]]; then return; fi
+  wants "$name" || return 0
   printf '\n=== %s\n' "$name"
   mkdir -p "$steps"
   if "$@" 2>&1 | tee "$steps/$name.log"; then
     passed=$((passed + 1))
     summary+=("  ok     $name ($((SECONDS - start)) s)")
-  elif [[ " ${ADVISORY:-} " == *" $name "* ]]; then
-    again+=("$name")
+    return
+  fi
+  again+=("$name")
+  if [[ " ${ADVISORY:-} " == *" $name "* ]]; then
     summary+=("  FAILED $name ($((SECONDS - start)) s), which is only told, see ADVISORY")
   else
     failed=$((failed + 1))
-    again+=("$name")
     summary+=("  FAILED $name ($((SECONDS - start)) s)")
   fi
 }
@@ -194,9 +203,7 @@ wanted=("$@")
 printf '=== building the grader\n'
 BUILD=$build bash grader/build.sh || exit 3
 step format format
-if [[ ${#wanted[@]} -eq 0 || " ${wanted[*]} " == *" lint "* || " ${wanted[*]} " == *" unit "* ||
-  " ${wanted[*]} " == *" kit "* || " ${wanted[*]} " == *" hostile "* ||
-  " ${wanted[*]} " == *" disturbed "* ]]; then
+if wants lint unit kit hostile disturbed; then
   configure >"$build/configure.log" 2>&1 || { cat "$build/configure.log" >&2; exit 3; }
 fi
 step lint lint

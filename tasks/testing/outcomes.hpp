@@ -25,6 +25,7 @@ inline futures::Context ended() {
 // own for, or with a text that could be taken for none: all have to arrive as they are.
 inline std::vector<futures::Error> errors_of_all_kinds() {
   using futures::Errc;
+  using std::string_literals::operator""s;
   std::vector<futures::Error> errors;
   for (const auto code :
        {Errc::cancelled, Errc::deadline_exceeded, Errc::broken_promise, Errc::already_settled,
@@ -33,7 +34,7 @@ inline std::vector<futures::Error> errors_of_all_kinds() {
     errors.push_back({code, "of the caller's own"});
     errors.push_back({code, ""});
   }
-  errors.push_back({Errc::unavailable, std::string("with a zero\0 inside", 18)});
+  errors.push_back({Errc::unavailable, "with a zero\0 inside"s});
   errors.push_back({std::make_error_code(std::errc::no_space_on_device), ""});
   errors.push_back({std::error_code(), "a code that says nothing is wrong"});
   return errors;
