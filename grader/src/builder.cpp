@@ -19,7 +19,7 @@ constexpr std::size_t output_limit = std::size_t{256} << 20;  // of one file a b
 constexpr std::uint64_t programs_limit = std::uint64_t{2} << 30;
 // For programs that ask who they are: initdb does nothing for a user without a name.
 constexpr std::string_view accounts_in_the_box = "box:x:1000:1000:box:/tmp:/bin/sh\n";
-constexpr std::string_view format_version = "5";  // of what is kept and of the rules: older
+constexpr std::string_view format_version = "6";  // of what is kept and of the rules: older
                                                   // ones are not read
 
 std::string shell_quoted(std::string_view word) {

@@ -197,9 +197,18 @@ bool is_part_of_the_tests(std::string_view name) {
          !name.contains("Print");
 }
 
+// Operators new and delete for everybody: _Znwm, _Znam, _ZdlPv...; a class's own are _ZN... The
+// placement forms are inline functions of <new>, which every caller has a copy of.
+bool replaces_new_or_delete(std::string_view name) {
+  constexpr std::array<std::string_view, 4> operators = {"_Znw", "_Zna", "_Zdl", "_Zda"};
+  constexpr std::array<std::string_view, 4> placement = {"_ZnwmPv", "_ZnamPv", "_ZdlPvS_",
+                                                         "_ZdaPvS_"};
+  return std::ranges::any_of(operators, [&](auto prefix) { return name.starts_with(prefix); }) &&
+         !contains(placement, name);
+}
+
 std::optional<std::string> object_to_function(std::string_view name) {
-  if (name.starts_with("_Zn") || name.starts_with("_Zd")) {
-    // Operators new and delete for everybody: _Znwm, _Znam, _ZdlPv... ; a class's own are _ZN...
+  if (replaces_new_or_delete(name)) {
     return "replaces operator new or delete of the whole program";
   }
   if (name.starts_with("_Z")) {
