@@ -4,9 +4,11 @@
 #include <chrono>
 #include <exception>
 #include <fmt/format.h>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <ranges>
 #include <set>
 #include <thread>
 #include <utility>
@@ -46,6 +48,7 @@ class Grading {
 
   GradeReport run() {
     for (const auto& wave : waves()) run_wave(wave);
+    run_own_tests();
     GradeReport report;
     report.submission = submission_;
     for (const auto& task : workbook_.tasks) {
@@ -73,30 +76,25 @@ class Grading {
            std::ranges::find(options_.tasks, number) != options_.tasks.end();
   }
 
-  // The wanted tasks and those they use, such that a task comes after all it uses.
+  // The wanted tasks and those they use. What others build on comes first, as it decides with which
+  // header they are graded; all the rest is one wave, so that no processor waits for the slowest.
   std::vector<Wave> waves() const {
-    std::set<int> needed;
-    const std::function<void(const Task&)> need = [&](const Task& task) {
-      if (!needed.insert(task.number).second) return;
-      for (const int used : task.uses) need(workbook_.task(used));
+    std::map<int, std::size_t> height;  // the longest chain of tasks that stand on it
+    const std::function<void(const Task&, std::size_t)> need = [&](const Task& task,
+                                                                   std::size_t above) {
+      if (above > workbook_.tasks.size()) {
+        throw UsageError("the `uses` of the tasks' task.toml go in a circle");
+      }
+      height[task.number] = std::max(height[task.number], above);
+      for (const int used : task.uses) need(workbook_.task(used), above + 1);
     };
     for (const auto& task : workbook_.tasks) {
-      if (is_wanted(task.number)) need(task);
+      if (is_wanted(task.number)) need(task, 0);
     }
+    std::map<std::size_t, Wave, std::greater<>> by_height;
+    for (const auto& [number, above] : height) by_height[above].push_back(&workbook_.task(number));
     std::vector<Wave> waves;
-    std::set<int> placed;
-    while (placed.size() < needed.size()) {
-      Wave wave;
-      for (const int number : needed) {
-        const auto& task = workbook_.task(number);
-        const bool ready =
-            std::ranges::all_of(task.uses, [&](int used) { return placed.contains(used); });
-        if (!placed.contains(number) && ready) wave.push_back(&task);
-      }
-      if (wave.empty()) throw UsageError("the `uses` of the tasks' task.toml go in a circle");
-      for (const auto* task : wave) placed.insert(task->number);
-      waves.push_back(std::move(wave));
-    }
+    for (auto& wave : std::views::values(by_height)) waves.push_back(std::move(wave));
     return waves;
   }
 
@@ -112,8 +110,7 @@ class Grading {
     for (const auto& step : steps_) programs.push_back(step.program);
     if (programs.empty() || stop_.stop_requested()) return;
 
-    const auto cores = std::max(1U, std::thread::hardware_concurrency());
-    WorkQueue queue(options_.jobs > 0 ? options_.jobs : cores);
+    WorkQueue queue(jobs());
     queue_ = &queue;
     doing("compiling");
     bench_.build(
@@ -122,6 +119,31 @@ class Grading {
           queue.post([this, i, built] { guarded([&] { on_built(steps_[i], built); }); });
         },
         stop_);
+    queue.finish();
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+  std::size_t jobs() const {
+    return options_.jobs > 0 ? options_.jobs : std::max(1U, std::thread::hardware_concurrency());
+  }
+
+  // Last of all: they take long, and every other verdict is out by then. The later a task, the
+  // longer its own test takes as a rule; the longest first keeps all processors busy to the end.
+  void run_own_tests() {
+    if (stop_.stop_requested()) return;
+    WorkQueue queue(jobs());
+    for (auto& report : std::views::values(reports_) | std::views::reverse) {
+      if (report->evidence.standing != Standing::passed || !is_wanted(report->task->number)) {
+        continue;
+      }
+      queue.post([this, &report] {
+        guarded([&] {
+          if (stop_.stop_requested()) return;
+          try_own_test(*report);
+          settle(*report);
+        });
+      });
+    }
     queue.finish();
     if (failure_) std::rethrow_exception(failure_);
   }
@@ -270,8 +292,11 @@ class Grading {
     if (report.evidence.standing == Standing::failed) reject_version(report);
     if (report.evidence.standing == Standing::passed) {
       if (!report.evidence.copied) note(Event::passed, report);
-      if (is_wanted(report.task->number)) try_own_test(report);
     }
+    settle(report);
+  }
+
+  void settle(TaskReport& report) {
     recall_history(report);
     report.score = score(report.evidence);
     report.seconds = seconds_since(started_);
