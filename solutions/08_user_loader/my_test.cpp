@@ -27,7 +27,7 @@ TEST(MyTest, NobodyStartsALoadBesideAnother) {
     }};
   };
   workbook::stress_on(
-      4, workbook::rounds(200), [] { return std::make_unique<State>(); },
+      4, workbook::rounds(60), [] { return std::make_unique<State>(); },
       [](auto& state, std::size_t) {
         const auto user = state->loader.get(kForever, "ada");
         EXPECT_TRUE(user && user->name == std::string(100, 'x'));
@@ -46,7 +46,7 @@ TEST(MyTest, NobodySeesTheSameFailureTwice) {
     }};
   };
   workbook::stress_on(
-      4, workbook::rounds(200), [] { return std::make_unique<State>(); },
+      4, workbook::rounds(60), [] { return std::make_unique<State>(); },
       [](auto& state, std::size_t) {
         int seen = 0;
         auto user = state->loader.get(kForever, "ada");
@@ -73,7 +73,7 @@ TEST(MyTest, WhoeverLeavesDisturbsNobody) {
     }};
   };
   workbook::stress_on(
-      4, workbook::rounds(300), [] { return std::make_unique<State>(); },
+      4, workbook::rounds(100), [] { return std::make_unique<State>(); },
       [](auto& state, std::size_t thread) {
         if (thread == 2) {
           state->source.cancel();
@@ -122,7 +122,7 @@ TEST(MyTest, WhoeverForgetsGetsWhatIsThereNow) {
     }};
   };
   workbook::stress_on(
-      4, workbook::rounds(200), [] { return std::make_unique<State>(); },
+      4, workbook::rounds(60), [] { return std::make_unique<State>(); },
       [](auto& state, std::size_t) {
         const int written = ++state->version;
         state->loader.forget("ada");

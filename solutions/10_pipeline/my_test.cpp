@@ -155,7 +155,7 @@ TEST(MyTest, AChainThatWaitsForItselfFails) {
 }
 
 TEST(MyTest, LongPipelinesNeedNoDeepStack) {
-  static constexpr int stages = 50'000;
+  static constexpr int stages = 20'000;
   workbook::stress(2, 2, [](std::size_t, std::size_t round) {
     Source source;
     auto output = source.future;

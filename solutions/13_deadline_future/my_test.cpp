@@ -48,7 +48,7 @@ bool no_timer_runs() {
 
 TEST(MyTest, TheEarliestOfFourWinsAndNoTimerIsLeft) {
   workbook::stress_on(
-      5, workbook::rounds(200), fresh_state(),
+      5, workbook::rounds(60), fresh_state(),
       [](auto& state, std::size_t thread) {
         if (thread == 0) {
           EXPECT_TRUE(eventually([&] { return state->future->deadline() == state->start + 1h; }))
@@ -135,7 +135,7 @@ TEST(MyTest, FnDecidesWhateverTheDeadline) {
 
 TEST(MyTest, TheLastHandleAndNoOtherCancelsFn) {
   workbook::stress_on(
-      5, workbook::rounds(200),
+      5, workbook::rounds(60),
       [] {
         struct Abandoned {
           std::shared_ptr<std::atomic<int>> ended = std::make_shared<std::atomic<int>>(0);
