@@ -73,8 +73,8 @@ audit: grader
 	  --earlier-runs $(or $(RUNS),20) --right-runs $(or $(RIGHT_RUNS),$(RUNS),20)
 
 scorecard: grader
-	@$(RUN) audit --scorecard $(if $(TASK),--task "$(TASK)") --loaded \
-	  --earlier-runs $(or $(RUNS),4) --right-runs $(or $(RUNS),4)
+	@$(RUN) audit --scorecard $(if $(TASK),--task "$(TASK)") --loaded $(if $(JSON),--json "$$JSON") \
+	  --earlier-runs $(or $(RUNS),4) --right-runs $(or $(RIGHT_RUNS),$(RUNS),4)
 	@BUILD="$(BUILD)" bash grader/tests/run_all.sh hostile
 
 test:

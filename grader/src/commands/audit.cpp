@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <random>
 #include <thread>
 
@@ -48,6 +49,7 @@ struct Candidate {
   fs::path header;
   VersionCounts counts;
   std::vector<Program> programs;  // in kOrder, those wanted
+  std::size_t tell_tale = 0;      // of programs: the one that rejected it last
 };
 
 class Audit {
@@ -113,8 +115,14 @@ class Audit {
     candidates_.push_back(std::move(candidate));
   }
 
+  // A scorecard is about verdicts: a flawed version's grading ends with its first rejection, and
+  // begins where the one before was rejected.
+  bool ends_early(const Candidate& candidate) const {
+    return request_.scorecard && !candidate.counts.right;
+  }
+
   // Builds a task's programs and runs them. A quick audit builds a flavour only for the versions
-  // that nothing has rejected so far.
+  // that nothing has rejected so far; what a scorecard may not need is built when it does.
   void audit(const Task& task) {
     if (request_.quick) {
       for (const auto flavour : kOrder) run_round(task, &flavour, 1, false);
@@ -135,6 +143,7 @@ class Audit {
       }
       for (const auto& program : candidate.programs) {
         if (only != nullptr && program.flavour != *only) continue;
+        if (ends_early(candidate) && &program != &candidate.programs[candidate.tell_tale]) continue;
         chosen.emplace_back(&candidate, &program);
         programs.push_back(program);
       }
@@ -176,7 +185,8 @@ class Audit {
     bool rejected = false;
     bool unclear = false;
     bool ran = false;
-    for (const auto& program : candidate.programs) {
+    for (const auto index : order_of(candidate)) {
+      const auto& program = candidate.programs[index];
       if (setting_.stop.stop_requested()) return;
       if (only != nullptr && program.flavour != *only) continue;
       if (only != nullptr && !candidate.counts.right && candidate.counts.graded.rejected > 0)
@@ -210,6 +220,8 @@ class Audit {
       rejected = true;
       if (!counts.first_seconds) counts.first_seconds = seconds_[&candidate];
       if (counts.right) remember_rejection(candidate, result);
+      candidate.tell_tale = index;
+      if (ends_early(candidate)) break;
     }
     const std::lock_guard lock(mutex_);
     const std::size_t load = loaded ? 1 : 0;
@@ -220,6 +232,17 @@ class Audit {
       if (!request_.quick || count->runs == 0) ++count->runs;
       if (rejected && (!request_.quick || count->rejected == 0)) ++count->rejected;
     }
+  }
+
+  // Of its programs, the one first that told it last time.
+  std::vector<std::size_t> order_of(const Candidate& candidate) {
+    std::vector<std::size_t> order(candidate.programs.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    if (!ends_early(candidate)) return order;
+    const std::lock_guard lock(mutex_);
+    const auto first = order.begin() + static_cast<std::ptrdiff_t>(candidate.tell_tale);
+    std::rotate(order.begin(), first, first + 1);
+    return order;
   }
 
   // A right version that was rejected is the worst that can happen: say what the suite said.
@@ -296,7 +319,7 @@ class Audit {
   std::vector<int> left_out_;
   std::vector<Candidate> candidates_;
   std::map<const Candidate*, int> done_;
-  std::mutex mutex_;  // guards the counts, seconds_ and rejections_
+  std::mutex mutex_;  // guards the counts, tell_tale, seconds_ and rejections_
   std::map<const Candidate*, double> seconds_;
   std::vector<std::string> rejections_;
 };
