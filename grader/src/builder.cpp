@@ -10,6 +10,7 @@
 #include "digest.hpp"
 #include "files.hpp"
 #include "process.hpp"
+#include "rules_digest.hpp"
 
 namespace grader {
 namespace fs = std::filesystem;
@@ -19,8 +20,6 @@ constexpr std::size_t output_limit = std::size_t{256} << 20;  // of one file a b
 constexpr std::uint64_t programs_limit = std::uint64_t{2} << 30;
 // For programs that ask who they are: initdb does nothing for a user without a name.
 constexpr std::string_view accounts_in_the_box = "box:x:1000:1000:box:/tmp:/bin/sh\n";
-constexpr std::string_view format_version = "6";  // of what is kept and of the rules: older
-                                                  // ones are not read
 
 std::string shell_quoted(std::string_view word) {
   std::string text = "'";
@@ -86,7 +85,7 @@ Builder::Builder(const Harness& harness, const Sandbox& sandbox, fs::path progra
 Prepared Builder::prepare(const Program& program, const std::vector<Task>& tasks) const {
   Prepared prepared{collect(program, tasks), ""};
   Digest digest;
-  digest.field(format_version).field(harness_.key()).field(to_string(program.flavour));
+  digest.field(rules_of_builds).field(harness_.key()).field(to_string(program.flavour));
   digest.field(prepared.stage.source.string()).field(prepared.stage.refused);
   for (const auto& folder : prepared.stage.include_dirs) digest.field(folder);
   for (const auto& library : service_libraries(*program.task)) digest.field(library);

@@ -12,6 +12,7 @@
 #include "machine.hpp"
 #include "own_test_memory.hpp"
 #include "own_test_versions.hpp"
+#include "rules_digest.hpp"
 #include "similarity.hpp"
 #include "text.hpp"
 #include "trial.hpp"
@@ -23,8 +24,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using End = Played::End;
 
-// Counts in every key: a change of the rules asks all questions afresh.
-constexpr auto kRules = "own test, rules 2";
 constexpr std::chrono::seconds kLongest{90};
 constexpr std::size_t kRights = 3;
 constexpr double kSlow = 2;  // seconds for one run
@@ -102,7 +101,7 @@ class Judge {
 
   std::string key_of(const std::string& text) const {
     Digest digest;
-    digest.field(kRules).field(text).field(own_.task->folder);
+    digest.field(rules_of_own_tests).field(text).field(own_.task->folder);
     auto right = program(versions_.rights.front().original, Flavour::plain);
     digest.field(bench_.key(right));
     right.uses = own_.uses;

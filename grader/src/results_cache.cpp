@@ -7,6 +7,7 @@
 
 #include "digest.hpp"
 #include "files.hpp"
+#include "rules_digest.hpp"
 
 namespace grader {
 namespace fs = std::filesystem;
@@ -14,13 +15,12 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::string_view version = "1";  // changes when the meaning of a kept outcome does
 constexpr std::size_t largest = 32 << 20;
 
 fs::path file_for(const fs::path& folder, const std::string& program, const RunOptions& options,
                   const ExploreBudget& budget) {
   Digest digest;
-  digest.field(version).field(program).field(options.filter);
+  digest.field(rules_of_runs).field(program).field(options.filter);
   digest.field(fmt::format("{} {} {} {} {}", options.seed, options.explore_seconds,
                            options.explore_schedules, budget.seconds, budget.bound));
   digest.field(options.replay_token).field(options.observe ? "observed" : "");

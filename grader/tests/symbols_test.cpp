@@ -1,0 +1,43 @@
+// What an object may define and ask for.
+#include "symbols.hpp"
+
+#include <gtest/gtest.h>
+
+namespace grader {
+namespace {
+
+std::string objection_to(const std::string& nm_line) {
+  const auto objections = object_to_symbols(parse_symbols(nm_line + "\n"), nullptr, {});
+  return objections.empty() ? "" : objections.front().reason;
+}
+
+TEST(Symbols, NewAndDeleteOfTheWholeProgramAreRefused) {
+  for (const char* name : {"_Znwm", "_Znam", "_ZdlPv", "_ZdaPv", "_ZdlPvm", "_ZnwmSt11align_val_t",
+                           "_ZnwmRKSt9nothrow_t"}) {
+    for (const char* kind : {" T 0 10", " W 0 10"}) {
+      EXPECT_TRUE(objection_to(name + std::string(kind)).contains("operator new")) << name << kind;
+    }
+  }
+}
+
+TEST(Symbols, WhatOnlyLooksLikeThemIsNot) {
+  for (const char* name : {"_ZnwmPv",          // placement new, inline in <new>
+                           "_ZnamPv",          //
+                           "_ZdlPvS_",         // and its counterparts
+                           "_ZdaPvS_",         //
+                           "_ZneRK5RatioS1_",  // operator!= of the global namespace
+                           "_ZngRK5Ratio",     // operator-
+                           "_ZdvRK5RatioS1_",  // operator/
+                           "_ZN4WorknwEm"}) {  // a class's own operator new
+    EXPECT_EQ(objection_to(name + std::string(" W 0 10")), "") << name;
+  }
+}
+
+TEST(Symbols, AFunctionOfTheLibraryIsNotToBeReplaced) {
+  EXPECT_TRUE(objection_to("memcpy T 0 10").contains("memcpy"));
+  EXPECT_TRUE(objection_to("fork U").contains("fork"));
+  EXPECT_EQ(objection_to("memcpy U"), "");
+}
+
+}  // namespace
+}  // namespace grader
