@@ -243,6 +243,16 @@ TEST(Lifecycle, TheFunctionRunsOnceAndItsCapturesAreDestroyed) {
   EXPECT_EQ(*calls, 1) << "the function must run exactly once";
 }
 
+TEST(Lifecycle, WhatAThrowingFunctionCapturedIsDestroyedToo) {
+  const MayReportExceptions allowed;
+  const int before = workbook::Tracked::live();
+  auto future = futures::async(
+      [tracked = workbook::Tracked{}]() -> int { throw std::runtime_error("out of paper"); });
+  EXPECT_EQ(future.receive(), std::nullopt);
+  EXPECT_TRUE(workbook::eventually([&] { return workbook::Tracked::live() == before; }))
+      << "the function has thrown, and what it captured is still alive: who keeps it?";
+}
+
 TEST(Explored, TheValueArrivesAndThenTheChannelIsClosed) {
   auto future = futures::async([] { return 42; });
   EXPECT_EQ(future.receive(), 42) << "nullopt: the channel was closed before the value was in it";

@@ -421,7 +421,7 @@ TEST(Lifecycle, AnAwaitThatGaveUpLeavesNothingBehind) {
   promise.reset();
 }
 
-// Throws when it is copied while `armed`.
+// Throws when it is copied on a thread while `armed` there.
 struct Brittle {
   Brittle() = default;
   Brittle(const Brittle&) {
@@ -430,7 +430,7 @@ struct Brittle {
   Brittle(Brittle&&) noexcept {}
   Brittle& operator=(const Brittle&) = default;
   Brittle& operator=(Brittle&&) noexcept { return *this; }
-  static inline std::atomic<bool> armed{false};
+  static inline thread_local bool armed = false;
 };
 
 TEST(Lifecycle, ACopyThatThrowsHarmsNobodyElse) {
@@ -461,6 +461,21 @@ TEST(Explored, OfTwoResolversOneWinsAndItsValueStands) {
   ASSERT_NE(first, second) << (first ? "both were told that they settled the promise"
                                      : "neither was told that it settled the promise");
   EXPECT_EQ(said(promise.await(kForever)), first ? "the value 1" : "the value 2");
+}
+
+TEST(Explored, AnAwaiterWhoseCopyThrowsKeepsNobodyWaiting) {
+  Promise<Brittle> promise;
+  const auto await = [&](bool brittle) {
+    Brittle::armed = brittle;
+    try {
+      EXPECT_TRUE(promise.await(kForever) || brittle);
+    } catch (const std::runtime_error&) {
+      EXPECT_TRUE(brittle);
+    }
+  };
+  const std::jthread one(await, true);
+  const std::jthread two(await, false);
+  promise.resolve(Brittle{});
 }
 
 TEST(Explored, ResolveRacesReject) {

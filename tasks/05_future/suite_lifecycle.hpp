@@ -21,6 +21,7 @@ TEST(Lifecycle, ACallbackMayUseItsOwnFuture) {
   future.on_settled(use);
   resolver.resolve(7);
   EXPECT_EQ(seen, expected) << "inside a callback the future is settled, and may be used as ever";
+  EXPECT_FALSE(resolver.context().done()) << "a callback cancelled a future that had just settled";
   seen.clear();
   future.on_settled(use);
   EXPECT_EQ(seen, expected) << "the same, registered after settling";

@@ -454,6 +454,30 @@ TEST(Lifecycle, AGroupThatHasFailedStaysFailed) {
   EXPECT_EQ(said(group.wait()), "the error \"the service is down\"");
 }
 
+TEST(Lifecycle, WhoeverWaitsGetsTheWholeError) {
+  ErrorGroup group(kForever);
+  group.go([](const Context&) -> Result<void> { return fail_with(kDown); });
+  std::string other;
+  std::jthread([&] { other = said(group.wait()); }).join();
+  EXPECT_EQ(other, "the error \"the service is down\"");
+  EXPECT_EQ(said(group.wait()), other) << "the one who waits second is told less than the first";
+}
+
+TEST(Lifecycle, AnErrorAfterACancellationIsStillTheFirst) {
+  auto parent = with_cancel(kForever);
+  ErrorGroup group(parent.context());
+  workbook::Gate begun;
+  group.go([&begun](const Context& context) -> Result<void> {
+    begun.open();
+    while (!context.done()) (void)context.sleep_for(workbook::patience);
+    return fail_with(kDown);
+  });
+  begun.wait();
+  parent.cancel();
+  EXPECT_EQ(said(group.wait()), "the error \"the service is down\"")
+      << "a cancellation is a request; what the function says about it is the first error";
+}
+
 TEST(Lifecycle, WorkThatIsDoneIsNotUndoneByACancellation) {
   auto parent = with_cancel(kForever);
   ErrorGroup group(parent.context());

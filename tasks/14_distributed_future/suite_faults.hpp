@@ -93,6 +93,21 @@ TEST(Lifecycle, APausedServerIsWaitedForOrLeft) {
   expect_recovery(future, "the server has gone on");
 }
 
+// Who tells a lost connection by its code alone goes on trying.
+TEST(Lifecycle, AReasonMayHaveTheCodeOfALostConnection) {
+  const auto key = fresh_key();
+  Other other;
+  other.take_lock(key);
+  auto future = make(shared_server());
+  auto source = with_cancel(forever);
+  source.cancel(Error{Errc::unavailable, "we are closing"});
+  std::atomic<int> runs{0};
+  const auto result = future.get(source.context(), key, returning("mine", &runs));
+  ASSERT_FALSE(result) << told(result);
+  EXPECT_EQ(result.error(), (Error{Errc::unavailable, "we are closing"})) << told(result);
+  EXPECT_EQ(runs, 0) << "somebody else holds the lock";
+}
+
 TEST(Lifecycle, AServerThatHangsIsLeftWhenTheContextEnds) {
   const Server server;
   auto future = make(server.endpoint(), {.lock = 300ms, .poll = 10ms});

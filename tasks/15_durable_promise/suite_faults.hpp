@@ -107,6 +107,29 @@ TEST(Lifecycle, ATornFileIsNamedAndKeepsNobodyBack) {
   }
 }
 
+// What a file system may leave of a file whose bytes were not on the disk when the power went.
+TEST(Lifecycle, AnEmptyFileIsATornOne) {
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  ASSERT_TRUE(DurablePromise<std::string>::open(storage, "torn")->resolve("a rare value"));
+  const auto files = folder.files_with("a rare value");
+  ASSERT_EQ(files.size(), 1U);
+  fs::resize_file(files.front(), 0);
+
+  FileStorage again(folder.promises());
+  ASSERT_TRUE(again.all());
+  ASSERT_EQ(again.problems().size(), 1U) << "an empty file must not be skipped in silence";
+  EXPECT_NE(again.problems()[0].message.find(files.front().filename().string()), std::string::npos)
+      << "the report does not name " << files.front().filename() << ": "
+      << again.problems()[0].message;
+  auto promise = DurablePromise<std::string>::open(again, "torn");
+  if (promise) {
+    EXPECT_FALSE(promise->resolve("another"))
+        << "what was there may have been somebody's acknowledged result";
+  }
+  EXPECT_EQ(fs::file_size(files.front()), 0U) << "the torn file was replaced";
+}
+
 TEST(Lifecycle, AForeignFileIsNamedAndKeepsNobodyBack) {
   const Folder folder;
   FileStorage storage(folder.promises());

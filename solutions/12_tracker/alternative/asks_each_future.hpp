@@ -2,9 +2,11 @@
 // those that have settled then.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <mutex>
 #include <source_location>
 #include <utility>
@@ -42,8 +44,12 @@ class Tracker {
 
   std::vector<LeakInfo> report(std::chrono::nanoseconds older_than = {}) const {
     std::vector<LeakInfo> leaks;
+    std::vector<Entry> gone;  // destroyed after the lock: a result may own what calls us back
     const std::lock_guard lock(mutex_);
-    std::erase_if(entries_, [](const Entry& entry) { return entry.settled(); });
+    const auto settled = std::ranges::stable_partition(
+        entries_, [](const Entry& entry) { return !entry.settled(); });
+    std::ranges::move(settled, std::back_inserter(gone));
+    entries_.erase(settled.begin(), settled.end());
     const auto now = Clock::now();
     for (const auto& entry : entries_) {
       if (now - entry.born < older_than) continue;
