@@ -2,6 +2,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -56,6 +57,8 @@ class Slot {
 // Hands one object a round to a partner thread, which settles it while this thread awaits it.
 template <class Cell, class Settle, class Await>
 void hand_off(benchmark::State& state, Settle settle, Await await) {
+  // A settled cell stays until the next is, or the partner has gone: it may still be inside.
+  auto keep = std::make_unique<Cell>();
   std::atomic<Cell*> mailbox{nullptr};
   std::jthread partner([&](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
@@ -63,8 +66,6 @@ void hand_off(benchmark::State& state, Settle settle, Await await) {
       if (Cell* cell = mailbox.exchange(nullptr)) settle(*cell);
     }
   });
-  // Settled cells stay until the end: the partner may still be inside the last one.
-  auto keep = std::make_unique<Cell>();
   for (auto _ : state) {
     auto cell = std::make_unique<Cell>();
     mailbox = cell.get();

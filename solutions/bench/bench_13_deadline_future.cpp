@@ -40,7 +40,7 @@ const auto* reference = bench::reference("1000 tightenings", [](benchmark::State
     most = std::max(most, std::max(threads_in_process(), before) - before);
     future.cancel();
   }
-  state.counters["threads"] = static_cast<double>(most);
+  state.counters["threads alive"] = static_cast<double>(most);
 });
 
 const auto* monitors = bench::against(

@@ -52,7 +52,8 @@ std::vector<Comparison> measure(const fs::path& program) {
                               " --benchmark_min_time=0.1 2>/dev/null");
   std::vector<Comparison> comparisons;
   const auto unit = std::map<std::string, double>{{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
-  for (const auto& run : json::parse(text).at("benchmarks")) {
+  const auto results = json::parse(text);  // not in the loop's head: GCC 12 would let it die there
+  for (const auto& run : results.at("benchmarks")) {
     if (run.value("aggregate_name", "") != "median") continue;
     const auto name = run.at("run_name").get<std::string>();
     const auto bar = name.find('|');
@@ -62,7 +63,7 @@ std::vector<Comparison> measure(const fs::path& program) {
     Entry entry{who, run.at("real_time").get<double>() * unit.at(run.at("time_unit")), 0, {}};
     const auto label = run.value("label", "");
     if (label.starts_with("at most ")) entry.at_most = std::stod(label.substr(8));
-    for (const char* counter : {"bytes", "threads"}) {
+    for (const char* counter : {"bytes", "threads alive"}) {
       if (run.contains(counter)) entry.counters[counter] = run.at(counter);
     }
     auto it = std::ranges::find(comparisons, what, &Comparison::first);
