@@ -465,6 +465,7 @@ TEST(Explored, OfTwoResolversOneWinsAndItsValueStands) {
 
 TEST(Explored, AnAwaiterWhoseCopyThrowsKeepsNobodyWaiting) {
   Promise<Brittle> promise;
+  ASSERT_FALSE(promise.settled());
   const auto await = [&](bool brittle) {
     Brittle::armed = brittle;
     try {
