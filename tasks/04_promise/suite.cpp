@@ -433,6 +433,28 @@ struct Brittle {
   static inline thread_local bool armed = false;
 };
 
+TEST(Lifecycle, AReasonIsNotForgottenWhenTheDeadlinePassesToo) {
+  const Promise<int> promise;
+  auto source = with_timeout(kForever, std::chrono::milliseconds(20));
+  source.cancel(Error{Errc::closed, "the shop is closed"});
+  const auto why = source.context().error();  // unless the deadline was faster
+  std::this_thread::sleep_until(*source.context().deadline());
+  const auto result = promise.await(source.context());
+  ASSERT_TRUE(why && !result);
+  EXPECT_EQ(result.error(), *why) << "a context ends once, and for one reason";
+}
+
+TEST(Lifecycle, EverybodyGetsTheWholeError) {
+  const Error full{Errc::unavailable, "the disk is full"};
+  Promise<int> promise;
+  promise.reject(full);
+  for (int asked = 1; asked <= 3; ++asked) {
+    const auto result = promise.await(kForever);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error(), full) << "asked for the " << asked << ". time";
+  }
+}
+
 TEST(Lifecycle, ACopyThatThrowsHarmsNobodyElse) {
   Promise<Brittle> promise;
   promise.resolve(Brittle{});

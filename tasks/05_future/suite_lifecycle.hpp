@@ -141,6 +141,33 @@ TEST(Lifecycle, AFutureHeldByItsOwnCallbackIsFreed) {
                                         "held by a callback that has run";
 }
 
+TEST(Lifecycle, AnAwaiterIsToldWhyItsContextEnded) {
+  const auto [future, resolver] = make_future<int>();
+  auto source = with_timeout(forever, 20ms);
+  source.cancel(Error{Errc::closed, "the shop is closed"});
+  const auto why = source.context().error();  // unless the deadline was faster
+  const auto at_once = future.await(source.context());
+  std::this_thread::sleep_until(*source.context().deadline());
+  const auto later = future.await(source.context());
+  ASSERT_TRUE(why && !at_once && !later);
+  EXPECT_EQ(at_once.error(), *why) << "whoever cancelled has said why";
+  EXPECT_EQ(later.error(), *why) << "a context ends once, and for one reason";
+}
+
+TEST(Lifecycle, EverybodyGetsTheWholeError) {
+  const Error full{Errc::unavailable, "the disk is full"};
+  auto [future, resolver] = make_future<int>();
+  resolver.reject(full);
+  for (int asked = 1; asked <= 3; ++asked) {
+    const auto result = future.await(forever);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error(), full) << "asked for the " << asked << ". time";
+  }
+  future.on_settled([&](const Result<int>& result) {
+    EXPECT_TRUE(!result && result.error() == full) << "a callback after three awaits";
+  });
+}
+
 TEST(Lifecycle, MovingAResolverOverAnotherBreaksTheOldPromise) {
   if constexpr (std::is_move_assignable_v<Resolver<int>>) {
     auto [old_future, resolver] = make_future<int>();

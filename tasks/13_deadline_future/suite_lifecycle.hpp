@@ -225,6 +225,17 @@ TEST(Lifecycle, AnAwaiterIsToldWhyItsContextEnded) {
   EXPECT_EQ(result.error(), why) << "whoever cancelled has said why, and await knows better?";
 }
 
+TEST(Lifecycle, AReasonIsNotForgottenWhenTheDeadlinePassesToo) {
+  Deaf deaf;
+  auto source = with_timeout(forever, 20ms);
+  source.cancel(Error{Errc::closed, "the shop is closed"});
+  const auto why = source.context().error();  // unless the deadline was faster
+  std::this_thread::sleep_until(*source.context().deadline());
+  const auto result = deaf.future.await(source.context());
+  ASSERT_TRUE(why && !result);
+  EXPECT_EQ(result.error(), *why) << "a context ends once, and for one reason";
+}
+
 TEST(Lifecycle, ResultsAreDestroyedWithTheLastHandle) {
   const int before = Tracked::live();
   {
