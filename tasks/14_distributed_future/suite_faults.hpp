@@ -108,6 +108,22 @@ TEST(Lifecycle, AReasonMayHaveTheCodeOfALostConnection) {
   EXPECT_EQ(runs, 0) << "somebody else holds the lock";
 }
 
+TEST(Lifecycle, AWaiterIsToldWhyItsContextEnded) {
+  const Error why{Errc::closed, "the shop is closed"};
+  const auto key = fresh_key();
+  Other other;
+  other.take_lock(key);
+  auto future = make(shared_server());
+  auto source = with_cancel(forever);
+  const std::jthread canceller([&] {
+    std::this_thread::sleep_for(50ms);  // it waits by then, as a rule
+    source.cancel(why);
+  });
+  const auto result = future.get(source.context(), key, returning("mine"));
+  ASSERT_FALSE(result) << told(result);
+  EXPECT_EQ(result.error(), why) << told(result);
+}
+
 TEST(Lifecycle, AServerThatHangsIsLeftWhenTheContextEnds) {
   const Server server;
   auto future = make(server.endpoint(), {.lock = 300ms, .poll = 10ms});

@@ -79,6 +79,20 @@ TEST(Basic, AnIdThatIsNoFileNameAtAllIsRefusedOrWorks) {
   }
 }
 
+TEST(Lifecycle, AReasonIsNotForgottenWhenTheDeadlinePassesToo) {
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  auto promise = DurablePromise<int>::open(storage, "p");
+  ASSERT_TRUE(promise);
+  auto source = with_timeout(Context::background(), 20ms);
+  source.cancel(Error{Errc::closed, "the shop is closed"});
+  const auto why = source.context().error();  // unless the deadline was faster
+  std::this_thread::sleep_until(*source.context().deadline());
+  const auto result = promise->await(source.context());
+  ASSERT_TRUE(why && !result);
+  EXPECT_EQ(result.error(), *why) << "a context ends once, and for one reason";
+}
+
 TEST(Lifecycle, ATornFileIsNamedAndKeepsNobodyBack) {
   const Folder folder;
   FileStorage storage(folder.promises());
