@@ -7,7 +7,6 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <random>
 #include <thread>
 
@@ -185,7 +184,10 @@ class Audit {
     bool rejected = false;
     bool unclear = false;
     bool ran = false;
-    for (const auto index : order_of(candidate)) {
+    const auto programs = candidate.programs.size();
+    const auto first = ends_early(candidate) ? told_by(candidate) : 0;
+    for (std::size_t i = 0; i < programs; ++i) {
+      const auto index = (first + i) % programs;
       const auto& program = candidate.programs[index];
       if (setting_.stop.stop_requested()) return;
       if (only != nullptr && program.flavour != *only) continue;
@@ -234,15 +236,9 @@ class Audit {
     }
   }
 
-  // Of its programs, the one first that told it last time.
-  std::vector<std::size_t> order_of(const Candidate& candidate) {
-    std::vector<std::size_t> order(candidate.programs.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    if (!ends_early(candidate)) return order;
+  std::size_t told_by(const Candidate& candidate) {
     const std::lock_guard lock(mutex_);
-    const auto first = order.begin() + static_cast<std::ptrdiff_t>(candidate.tell_tale);
-    std::rotate(order.begin(), first, first + 1);
-    return order;
+    return candidate.tell_tale;
   }
 
   // A right version that was rejected is the worst that can happen: say what the suite said.
