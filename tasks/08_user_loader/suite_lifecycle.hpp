@@ -9,7 +9,6 @@
 #include <stop_token>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "suite_support.hpp"
 
@@ -171,48 +170,32 @@ TEST(Lifecycle, TheLoadKnowsNoCallersDeadline) {
 
 TEST(Lifecycle, WhoeverLeavesIsToldWhy) {
   const Error why{Errc::closed, "the shop is closed"};
-  workbook::Gate begun;
-  workbook::Gate may_end;
-  UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
-    begun.open();
-    may_end.wait();
-    return User{id, "Ada"};
-  });
+  Scene scene;
   auto source = with_cancel(forever);
-  std::jthread canceller([&] {
-    begun.wait();
-    source.cancel(why);
-  });
-  const auto result = loader.get(source.context(), "ada");
-  canceller.join();
-  may_end.open();
-  EXPECT_TRUE(workbook::eventually([] { return spawned_threads() == 0; }));
+  Caller& caller = scene.caller("ada", source.context());
+  static_cast<void>(scene.backend.call(1));
+  source.cancel(why);
+  const auto& result = caller.result();
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error(), why) << "whoever cancelled has said why";
 }
 
 TEST(Lifecycle, AllWhoShareALoadGetTheWholeError) {
   const Error down{Errc::unavailable, "the backend is down"};
+  const Stillness stillness;
   workbook::Gate may_end;
-  std::atomic<int> loads{0};
   UserLoader loader([&](const Context&, const std::string&) -> Result<User> {
-    ++loads;
     may_end.wait();
     return std::unexpected(down);
   });
-  std::array<std::optional<Result<User>>, 4> results;
-  {
-    std::vector<std::jthread> callers;
-    for (auto& result : results) {
-      callers.emplace_back([&] { result = loader.get(forever, "ada"); });
-    }
-    workbook::eventually([&] { return loads == 1; });
-    std::this_thread::sleep_for(20ms);  // most of them wait by now; the others load it once more
-    may_end.open();
-  }
-  for (const auto& result : results) {
-    ASSERT_FALSE(*result);
-    EXPECT_EQ(result->error(), down) << "one caller was told less than another";
+  std::list<Caller> callers;
+  for (int i = 0; i < 4; ++i) callers.emplace_back(loader, "ada");
+  stillness.wait();
+  may_end.open();
+  for (auto& caller : callers) {
+    const auto& result = caller.result();
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error(), down) << "one caller was told less than another";
   }
 }
 

@@ -154,13 +154,16 @@ class Caller {
   bool is_back() const { return back_.is_open(); }
 
   // What get() returned, once it has.
-  std::string outcome() {
+  const Result<User>& result() {
     if (!back_.wait_for()) {
-      ADD_FAILURE() << "a caller is still inside get()";
-      return "nothing";
+      static const Result<User> nothing =
+          std::unexpected(Error{Errc::closed, "a caller is still inside get()"});
+      ADD_FAILURE() << nothing.error().message;
+      return nothing;
     }
-    return got(*outcome_);
+    return *outcome_;
   }
+  std::string outcome() { return got(result()); }
 
  private:
   CancelSource source_;

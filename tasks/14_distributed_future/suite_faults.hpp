@@ -114,12 +114,11 @@ TEST(Lifecycle, AWaiterIsToldWhyItsContextEnded) {
   Other other;
   other.take_lock(key);
   auto future = make(shared_server());
-  auto source = with_cancel(forever);
-  const std::jthread canceller([&] {
-    std::this_thread::sleep_for(50ms);  // it waits by then, as a rule
-    source.cancel(why);
-  });
-  const auto result = future.get(source.context(), key, returning("mine"));
+  Caller waiter(future, key, returning("mine"));
+  workbook::eventually([&] { return waiter.has_returned(); }, 50ms);  // lets it go to sleep
+  waiter.cancel(why);
+  EXPECT_TRUE(waiter.returns());
+  const auto& result = waiter.result();
   ASSERT_FALSE(result) << told(result);
   EXPECT_EQ(result.error(), why) << told(result);
 }

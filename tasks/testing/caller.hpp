@@ -72,6 +72,7 @@ class Caller {
   ~Caller() { thread_.join(); }
 
   void cancel() { source_.cancel(); }
+  void cancel(futures::Error why) { source_.cancel(std::move(why)); }
   bool has_returned() const { return returned_.is_open(); }
   // False: it has not, or only because our patience was its context's.
   bool returns() {

@@ -1,8 +1,10 @@
 // What tests say about results, and the two contexts that most of them need.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <type_traits>
 #include <vector>
 
@@ -19,6 +21,18 @@ inline futures::Context ended() {
   auto source = futures::with_cancel(forever);
   source.cancel();
   return source.context();
+}
+
+// A context that ended because somebody said why, and whose deadline has passed since. A context
+// ends once, and for one reason: whoever goes by the deadline instead tells another one.
+inline futures::Context ended_before_its_deadline(const futures::Error& why) {
+  while (true) {
+    auto source = futures::with_timeout(forever, std::chrono::milliseconds(20));
+    source.cancel(why);
+    const auto context = source.context();
+    std::this_thread::sleep_until(*context.deadline());
+    if (*context.error() == why) return context;  // or the deadline was faster
+  }
 }
 
 // Errors that belong to whoever made them, each with a code that an implementation has uses of its
