@@ -95,6 +95,7 @@ int run(const CLI::App& app, CommandLine& asked, std::stop_token stop) {
   if (is("predict")) return grader::run_predict(setting, asked.task, asked.submission);
   if (is("list")) return grader::run_list(setting, asked.submission);
   if (is("verify")) return grader::run_verify(setting, asked.fix);
+  if (is("audit") && asked.audit.own_tests) return grader::audit_own_tests(setting, asked.audit);
   if (is("audit")) return grader::run_audit(setting, asked.audit);
   if (is("stretch")) return grader::run_stretch(setting, asked.stretch);
   return grader::run_explore(setting, asked.explore);
@@ -139,6 +140,8 @@ void add_maintenance(CLI::App& app, CommandLine& asked) {
   audit->add_flag("--quick", asked.audit.quick, "One grading of each; what is known is not run");
   audit->add_option("--seconds", asked.audit.seconds, "Begin no further task after so long");
   audit->add_flag("--scorecard", asked.audit.scorecard, "Sum up how often the verdict was wrong");
+  audit->add_flag("--own-tests", asked.audit.own_tests,
+                  "Only the references' own tests, on every right version");
   audit->add_flag("--loaded", asked.audit.loaded, "Keep every core busy in half of the runs");
   audit
       ->add_option("--versions", asked.audit.versions,

@@ -141,7 +141,8 @@ kit() { build_and_test "$build/checked_tasks_testing_tests" all -j $((3 * $(npro
 
 run_grader() { "$grader" --root . --build-dir "$build" "$@"; }
 
-# As the instructor does: everything earns all its points.
+# As the instructor does: everything earns all its points, whichever right versions are drawn for the
+# own tests.
 references() {
   local tasks status=1
   tasks=$(find tasks -name task.toml | wc -l)
@@ -152,7 +153,7 @@ references() {
     status=$?
     [[ $status -eq 3 ]] || break
   done
-  return $status
+  [[ $status -eq 0 ]] && run_grader audit --own-tests --quick
 }
 
 # audit OPTION...: every flawed version once, until something rejects it, and every right one.

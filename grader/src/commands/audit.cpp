@@ -328,6 +328,10 @@ int run_audit(const Setting& setting, const AuditRequest& request) {
   const bool all = request.tasks.empty() && request.challenges.empty();
   if (all || !request.tasks.empty()) {
     status = Audit(setting, request).run(request.tasks, results);
+    const bool whole = !request.quick && !request.scorecard && request.flavours.empty();
+    if (whole && request.versions.empty() && request.right_runs > 0) {
+      status = std::max(status, audit_own_tests(setting, request));
+    }
   }
   Setting stretch = setting;
   stretch.workbook = open_stretch(setting.workbook);

@@ -70,11 +70,15 @@ struct AuditRequest {
   double seconds = 0;
   bool loaded = false;     // half of the runs with every core kept busy by something else
   bool scorecard = false;  // sum up as a scorecard instead of a line for each version
+  bool own_tests = false;  // only the references' own tests, on every right version
   // A folder with NN_name/{earlier,alternative}/*.hpp to audit instead of solutions/.
   std::filesystem::path versions;
   std::filesystem::path json;
 };
 int run_audit(const Setting& setting, const AuditRequest& request);
+
+// Does every solutions/*/my_test.cpp pass on every right version of its task?
+int audit_own_tests(const Setting& setting, const AuditRequest& request);
 
 struct ExploreRequest {
   int task = 0;
