@@ -50,8 +50,11 @@ TEST(Lifecycle, TheCallerWhoStartedTheLoadMayLeaveAndTheOthersGetTheUser) {
          "who started the load";
   EXPECT_FALSE(load.context.done()) << "one caller is still waiting for this load";
   EXPECT_FALSE(joiner.is_back());
+  Caller& newcomer = scene.caller("ada");
+  scene.stillness.wait();
   load.may_end.open();
   EXPECT_EQ(joiner.outcome(), load_1) << "another caller's impatience became this caller's result";
+  EXPECT_EQ(newcomer.outcome(), load_1) << "the load was still under way and wanted";
   EXPECT_EQ(scene.backend.calls(), 1u);
 }
 
@@ -63,8 +66,11 @@ TEST(Lifecycle, ACallerWhoJoinedMayLeaveAndTheOthersGetTheUser) {
   EXPECT_EQ(got(scene.loader.get(source.context(), "ada")), "error deadline exceeded")
       << "every caller obeys its own deadline, also one who joined";
   EXPECT_FALSE(load.context.done()) << "one caller is still waiting for this load";
+  Caller& newcomer = scene.caller("ada");
+  scene.stillness.wait();
   load.may_end.open();
   EXPECT_EQ(starter.outcome(), load_1);
+  EXPECT_EQ(newcomer.outcome(), load_1) << "the load was still under way and wanted";
   EXPECT_EQ(scene.backend.calls(), 1u);
 }
 
