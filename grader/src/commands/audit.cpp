@@ -68,7 +68,10 @@ class Audit {
         continue;
       }
       audit(*task);
-      if (setting_.stop.stop_requested()) return status_interrupted;
+      if (setting_.stop.stop_requested()) {  // hours may have gone into what is counted so far
+        tell(results);
+        return status_interrupted;
+      }
       if (!request_.scorecard) tell_table(task);
     }
     return tell(results);
