@@ -1,6 +1,7 @@
 #include "own_test_versions.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <fmt/format.h>
 #include <ranges>
 
@@ -36,11 +37,23 @@ std::string spoken_name(const fs::path& file) {
   return name;
 }
 
-std::string first_comment(std::string_view source) {
-  auto line = trimmed(source.substr(0, source.find('\n')));
-  if (!line.starts_with("//")) return {};
-  while (line.starts_with('/')) line.remove_prefix(1);
-  return std::string(trimmed(line));
+std::string first_sentence(std::string_view source) {
+  std::string comment;
+  while (source.starts_with("//")) {
+    auto line = source.substr(0, source.find('\n'));
+    source.remove_prefix(std::min(line.size() + 1, source.size()));
+    while (line.starts_with('/')) line.remove_prefix(1);
+    comment += (comment.empty() ? "" : " ") + std::string(trimmed(line));
+    if (comment.ends_with('.')) break;
+  }
+  for (auto stop = comment.find(". "); stop != std::string::npos;
+       stop = comment.find(". ", stop + 1)) {
+    if (stop + 2 < comment.size() &&
+        std::isupper(static_cast<unsigned char>(comment[stop + 2])) != 0) {
+      return comment.substr(0, stop + 1);
+    }
+  }
+  return comment;
 }
 
 Versions collect_versions(const OwnTestCase& own) {
@@ -66,7 +79,7 @@ Versions collect_versions(const OwnTestCase& own) {
   }
   for (const auto& file : headers_in(solution / "earlier")) {
     auto version = read_version(fmt::format("the workbook's \"{}\"", spoken_name(file)), file);
-    version.flaw = first_comment(slurp(file));
+    version.flaw = first_sentence(slurp(file));
     add(std::move(version));
   }
   return versions;

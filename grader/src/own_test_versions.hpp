@@ -34,7 +34,7 @@ void disguise(Version& version, const std::filesystem::path& folder, std::uint64
 // "03_notify_after_unlock.hpp" -> "notify after unlock".
 std::string spoken_name(const std::filesystem::path& file);
 
-// The text of a comment on the first line, without the slashes; empty when there is none.
-std::string first_comment(std::string_view source);
+// The first sentence of the comment on the first lines, without slashes; empty when there is none.
+std::string first_sentence(std::string_view source);
 
 }  // namespace grader

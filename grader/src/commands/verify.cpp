@@ -136,8 +136,8 @@ class Verification {
     std::map<std::string, fs::path> seen{
         {token_hash(slurp(workbook_.reference(task))), workbook_.reference(task)}};
     for (const auto& file : earlier) {
-      if (first_comment(slurp(file)).size() < 20) {
-        complain(file, "line 1 must say what is wrong and when it bites");
+      if (first_sentence(slurp(file)).size() < 20) {
+        complain(file, "its first sentence must say what is wrong and when it bites");
       }
       check_new(file, seen);
     }

@@ -20,14 +20,14 @@
 
 namespace futures {
 
+struct Options {
+  std::chrono::milliseconds lock_ttl = std::chrono::seconds(30);
+  std::chrono::milliseconds value_ttl = std::chrono::minutes(5);
+  std::chrono::milliseconds poll_interval = std::chrono::seconds(1);
+};
+
 class DistributedFuture {
  public:
-  struct Options {
-    std::chrono::milliseconds lock_ttl = std::chrono::seconds(30);
-    std::chrono::milliseconds value_ttl = std::chrono::minutes(5);
-    std::chrono::milliseconds poll_interval = std::chrono::seconds(1);
-  };
-
   DistributedFuture(RedisEndpoint endpoint, Options options)
       : endpoint_(std::move(endpoint)), options_(options) {}
 
