@@ -217,6 +217,9 @@ TEST(Lifecycle, AnExceptionThatHoldsAnErrorIsAnExceptionAllTheSame) {
 TEST(Lifecycle, SomethingThrownThatIsNoStdExceptionArrivesAsAnError) {
   auto number = async_result<int>([]() -> Result<int> { throw 42; });
   expect_error(number, Errc::exception);
+  auto no_text =
+      async_result<int>([]() -> Result<int> { throw static_cast<const char*>(nullptr); });
+  expect_error(no_text, Errc::exception);
   auto code = async_result<int>(
       []() -> Result<int> { throw std::system_error(make_error_code(std::errc::io_error)); });
   expect_error(code, Errc::exception);

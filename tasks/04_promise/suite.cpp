@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <concepts>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -153,13 +154,14 @@ TEST(Basic, AwaitGivesUpWhenItsContextWasCancelled) {
 }
 
 TEST(Basic, AwaitSaysWhyItsContextEnded) {
-  const Error why{Errc::unavailable, "the user has closed the page"};
   const Promise<int> promise;
-  auto source = with_cancel(kForever);
-  source.cancel(why);
-  const auto result = promise.await(source.context());
-  ASSERT_FALSE(result);
-  EXPECT_EQ(result.error(), why) << "whoever cancelled has said why, and await knows better?";
+  for (const Error& why : workbook::errors_of_all_kinds()) {
+    auto source = with_cancel(kForever);
+    source.cancel(why);
+    const auto result = promise.await(source.context());
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error(), why) << "whoever cancelled has said why, and await knows better?";
+  }
 }
 
 TEST(Basic, AwaitGivesUpAtItsDeadline) {
@@ -397,6 +399,40 @@ TEST(Lifecycle, ValuesThatComeTooLateAreDropped) {
   for (int i = 0; i < late; ++i) EXPECT_FALSE(promise.resolve(workbook::Tracked{}));
   EXPECT_LT(workbook::Tracked::live() - before, late / 10)
       << "the promise was settled long ago; what do these values wait for?";
+}
+
+TEST(Lifecycle, ErrorsThatComeTooLateAreDropped) {
+  constexpr int late = 1000;
+  Promise<int> promise;
+  promise.reject({Errc::unavailable, "the first"});
+  const auto before = workbook::heap_in_use();
+  for (int i = 0; i < late; ++i) {
+    EXPECT_FALSE(promise.reject({Errc::unavailable, std::string(1000, 'x')}));
+  }
+  const auto kept = workbook::heap_in_use() - before;
+  EXPECT_LT(kept, late * 100) << "a thousand errors of a thousand characters came too late, and "
+                              << kept << " bytes of them stayed";
+}
+
+TEST(Lifecycle, AValueThatComesTooLateMayUseThePromiseWhenItIsDestroyed) {
+  struct Asks {
+    explicit Asks(std::function<void()> q) : question(std::move(q)) {}
+    Asks(const Asks&) = default;
+    Asks(Asks&& other) noexcept : question(std::exchange(other.question, nullptr)) {}
+    Asks& operator=(const Asks&) = default;
+    Asks& operator=(Asks&&) = default;
+    ~Asks() {
+      if (question) question();
+    }
+    std::function<void()> question;
+  };
+  Promise<Asks> promise;
+  promise.resolve(Asks(nullptr));
+  int answers = 0;
+  EXPECT_FALSE(promise.resolve(Asks([&] {
+    if (promise.settled()) ++answers;
+  })));
+  EXPECT_GE(answers, 1) << "a value that came too late was not destroyed when resolve() returned";
 }
 
 TEST(Lifecycle, AContextMayEndLongAfterThePromiseIsGone) {

@@ -88,6 +88,39 @@ TEST(Lifecycle, ACallbackMaySettleAnotherFuture) {
   EXPECT_EQ(show(second.await(forever)), "value 2");
 }
 
+TEST(Lifecycle, WhatACallbackSettlesHasSettledWhenItGoesOn) {
+  auto [first, first_resolver] = make_future<int>();
+  auto [second, second_resolver] = make_future<int>();
+  std::string order;
+  first.on_settled([&, &writer = second_resolver](const Result<int>&) {
+    writer.resolve(2);
+    order += "outer";
+  });
+  second.on_settled([&](const Result<int>&) { order += "inner "; });
+  first_resolver.resolve(1);
+  EXPECT_EQ(order, "inner outer")
+      << "when resolve() returns, its callbacks have run, also when a callback called it";
+}
+
+TEST(Lifecycle, ACallbackMayDropTheFutureThatIsJustCancelling) {
+  auto made = make_future<std::string>();
+  auto last = std::make_unique<Future<std::string>>(std::move(made.first));
+  auto resolver = std::make_unique<Resolver<std::string>>(std::move(made.second));
+  std::string seen;
+  last->on_settled([&](const Result<std::string>& result) {
+    last.reset();  // the handle whose cancel() is running
+    seen = show(result);
+  });
+  {
+    const std::stop_callback on_cancel(resolver->context().stop_token(), [&] {
+      resolver->reject(Error{Errc::cancelled, "as you wish"});
+      resolver.reset();
+    });
+    last->cancel();
+  }
+  EXPECT_EQ(seen, "error cancelled");
+}
+
 TEST(Lifecycle, ACallbackMayDropTheLastHandleOfAPendingFuture) {
   auto both = std::make_unique<std::pair<Future<std::string>, Resolver<std::string>>>(
       make_future<std::string>());
@@ -142,14 +175,17 @@ TEST(Lifecycle, AFutureHeldByItsOwnCallbackIsFreed) {
 }
 
 TEST(Lifecycle, AnAwaiterIsToldWhyItsContextEnded) {
-  const Error why{Errc::closed, "the shop is closed"};
   const auto [future, resolver] = make_future<int>();
-  auto source = with_cancel(forever);
-  source.cancel(why);
-  const auto at_once = future.await(source.context());
+  for (const Error& why : workbook::errors_of_all_kinds()) {
+    auto source = with_cancel(forever);
+    source.cancel(why);
+    const auto at_once = future.await(source.context());
+    ASSERT_FALSE(at_once);
+    EXPECT_EQ(at_once.error(), why) << "whoever cancelled has said why";
+  }
+  const Error why{Errc::closed, "the shop is closed"};
   const auto later = future.await(workbook::ended_before_its_deadline(why));
-  ASSERT_TRUE(!at_once && !later);
-  EXPECT_EQ(at_once.error(), why) << "whoever cancelled has said why";
+  ASSERT_FALSE(later);
   EXPECT_EQ(later.error(), why) << "a context ends once, and for one reason";
 }
 

@@ -207,6 +207,32 @@ TEST(Lifecycle, AFailedAttemptThatEverybodyLeftIsNotRemembered) {
       << describe(result) << " for ever: who forgets an attempt when its starter is gone?";
 }
 
+TEST(Lifecycle, ALazyKeepsAFailureThatNobodyWaitedFor) {
+  const std::size_t threads = workbook::live_threads();
+  auto entered = std::make_shared<workbook::Gate>();
+  auto may_fail = std::make_shared<workbook::Gate>();
+  auto runs = std::make_shared<std::atomic<int>>(0);
+  Lazy<Report> lazy([=](const Context&) -> Result<Report> {
+    ++*runs;
+    entered->open();
+    may_fail->wait();
+    return std::unexpected(Error{Errc::unavailable, "the only attempt"});
+  });
+  CancelSource source = with_cancel(Context::background());
+  {
+    std::jthread canceller([&] {
+      entered->wait();
+      source.cancel();
+    });
+    EXPECT_EQ(code_of(lazy.await(source.context())), Errc::cancelled);
+  }
+  may_fail->open();
+  // Not needed: whoever joins fn gets its outcome as well.
+  (void)workbook::eventually([&] { return workbook::live_threads() <= threads; }, 100ms);
+  EXPECT_EQ(code_of(lazy.await(Context::background())), Errc::unavailable);
+  EXPECT_EQ(*runs, 1) << "the first outcome is the outcome, whether or not anybody was there";
+}
+
 template <class LazyT>
 void it_may_go_away_while_fn_runs() {
   {

@@ -268,6 +268,16 @@ TEST(Basic, AProfileHasItsThreeParts) {
   EXPECT_EQ(profile->recommendations[0].sku, "ada-tea");
 }
 
+TEST(Basic, AnIdMayBePartOfALongerText) {
+  FakeBackend backend;
+  for (const std::string_view id : {std::string_view("ada,bob").substr(0, 3),
+                                    std::string_view("a\0b", 3), std::string_view()}) {
+    const auto profile = fetch_profile(kForever, backend, id);
+    ASSERT_TRUE(profile) << profile.error().message;
+    EXPECT_EQ(profile->user.id, id) << "a string_view says itself where it ends";
+  }
+}
+
 TEST(Basic, TheThreeFetchesRunAtTheSameTime) {
   FakeBackend backend;
   std::latch missing(3);

@@ -174,6 +174,15 @@ TEST(Lifecycle, TheLoadKnowsNoCallersDeadline) {
   EXPECT_EQ(starter.outcome(), load_1);
 }
 
+TEST(Lifecycle, ACallerWithADeadlineHearsACancellation) {
+  Scene scene;
+  const auto source = with_timeout(forever, 1h);
+  Caller& caller = scene.caller("ada", source.context());
+  static_cast<void>(scene.backend.call(1));
+  caller.cancel();
+  EXPECT_EQ(caller.outcome(), "error cancelled") << "the deadline is an hour away";
+}
+
 TEST(Lifecycle, WhoeverLeavesIsToldWhy) {
   const Error why{Errc::closed, "the shop is closed"};
   Scene scene;
@@ -371,6 +380,9 @@ TEST(Lifecycle, ForgettingTwiceMakesThreeLoads) {
   scene.loader.forget("ada");
   Caller& three = scene.caller("ada");
   Call& third = scene.backend.call(3);
+  for (const auto* load : {&first, &second, &third}) {
+    EXPECT_FALSE(load->context.done()) << "a caller is waiting for it, forgotten or not";
+  }
   second.may_end.open();
   EXPECT_EQ(two.outcome(), load_2);
   first.may_end.open();
@@ -378,6 +390,7 @@ TEST(Lifecycle, ForgettingTwiceMakesThreeLoads) {
   Caller& four = scene.caller("ada");
   scene.stillness.wait();
   EXPECT_EQ(scene.backend.calls(), 3u) << "load 3 is under way, and a caller did not join it";
+  EXPECT_FALSE(third.context.done());
   third.may_end.open();
   EXPECT_EQ(three.outcome(), load_3);
   EXPECT_EQ(four.outcome(), load_3);
@@ -433,6 +446,14 @@ TEST(Lifecycle, TwoLoadersShareNoLoad) {
   load_of_one.may_end.open();
   EXPECT_EQ(first.outcome(), load_1);
   EXPECT_EQ(third.outcome(), load_1);
+}
+
+TEST(Lifecycle, ALoadMayAskAnotherLoaderForItsOwnId) {
+  UserLoader other(
+      [](const Context&, const std::string& id) -> Result<User> { return user_of_load(1, id); });
+  UserLoader loader(
+      [&](const Context& context, const std::string& id) { return other.get(context, id); });
+  EXPECT_EQ(got(loader.get(forever, "ada")), load_1) << "two loaders share nothing";
 }
 
 TEST(Lifecycle, ASlowUserHoldsUpNoOther) {

@@ -349,6 +349,20 @@ TEST(Lifecycle, AFunctionThatMakesAStageOnItsOutputIsAnError) {
   *own = {};
 }
 
+TEST(Lifecycle, ACircleThroughAnotherTypeIsACircle) {
+  Source<int> source;
+  auto later = std::make_shared<Future<int>>();
+  const auto output =
+      then<int>(forever, source.future, [later](const Context&, int) { return *later; });
+  const auto text = map<std::string>(forever, output, [](int v) { return std::to_string(v); });
+  *later = map<int>(forever, text, [](const std::string& t) { return static_cast<int>(t.size()); });
+  source.resolve(1);
+  const auto result = outcome(output);
+  EXPECT_TRUE(result.starts_with("error")) << result << "; " << waits_for_itself;
+  output.cancel();
+  *later = {};
+}
+
 TEST(Lifecycle, FuturesThatOnlyLookLikeACircleAreFine) {
   // A function may return what came before it, what stands beside it, what another one returned.
   Source<int> source;

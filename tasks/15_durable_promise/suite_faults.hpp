@@ -142,6 +142,14 @@ TEST(Lifecycle, AForeignFileIsNamedAndKeepsNobodyBack) {
   EXPECT_NE(report.find("shopping.json"), std::string::npos) << report;
   EXPECT_NE(report.find("list.json"), std::string::npos) << report;
   EXPECT_TRUE(fs::exists(folder.promises() / "shopping.json")) << "it is not yours to remove";
+
+  const auto told = storage.problems().size();
+  EXPECT_TRUE(storage.all());
+  EXPECT_EQ(storage.problems().size(), told) << "a problem is told once, however often one asks";
+  fs::remove(folder.promises() / "shopping.json");
+  fs::remove(folder.promises() / "list.json");
+  EXPECT_TRUE(storage.all());
+  EXPECT_TRUE(storage.problems().empty()) << storage.problems().front().message;
 }
 
 TEST(Lifecycle, AFolderThatCannotBeUsedIsAClearError) {

@@ -5,6 +5,7 @@
 #include "eventually.hpp"
 #include "flavour.hpp"
 #include "gate.hpp"
+#include "heap.hpp"
 #include "history.hpp"
 #include "left_alone.hpp"
 #include "outcomes.hpp"

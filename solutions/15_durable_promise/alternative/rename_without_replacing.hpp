@@ -79,8 +79,9 @@ inline Error system_error(const std::string& what, int code = errno) {
 // A file descriptor that is closed.
 class File {
  public:
+  // Without O_NONBLOCK, a pipe that somebody put into the folder would keep us waiting.
   File(const std::filesystem::path& path, int flags)
-      : descriptor_(open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
+      : descriptor_(open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, 0644)) {}
   ~File() {
     if (descriptor_ >= 0) close(descriptor_);
   }
