@@ -199,6 +199,18 @@ TEST(Explored, WhatItWasGivenMayBeDestroyedWhenItReturns) {
   jobs.reset();
 }
 
+TEST(Explored, WhatAJobHasThrownIsDestroyedWhenItReturns) {
+  const int before = workbook::Tracked::live();
+  const auto jobs = make_jobs(2);
+  const auto result = process_all(forever, jobs, 2, [](const Context&, const Job&) -> Result<void> {
+    throw workbook::Tracked();
+  });
+  EXPECT_EQ(workbook::Tracked::live(), before)
+      << "process_all has returned, and what a job has thrown is still alive: it goes at the end "
+         "of the catch block, so the worker was at work in there";
+  EXPECT_EQ(show(result), "error exception") << describe(result);
+}
+
 TEST(Explored, AFailedCallWaitsForTheOtherJob) {
   auto jobs = std::make_unique<std::vector<Job>>(make_jobs(2));
   std::atomic<int> started{0};

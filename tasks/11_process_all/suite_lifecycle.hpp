@@ -115,6 +115,32 @@ TEST(Lifecycle, TheContextsErrorFromASiblingIsAConsequenceToo) {
                                   << describe(result);
 }
 
+TEST(Lifecycle, AnExceptionFromASiblingIsAConsequenceToo) {
+  for (const bool cause_is_thrown : {false, true}) {
+    const auto jobs = make_jobs(3);
+    Floor floor;
+    const auto result =
+        process_all(forever, jobs, 3, [&](const Context& context, const Job& job) -> Result<void> {
+          floor.meet(3);
+          if (number_of(job) == 1) {
+            if (cause_is_thrown) throw std::runtime_error(down.message);
+            return fail_with(down);
+          }
+          wait_until_told(context);
+          if (number_of(job) == 0) return fail_with(consequence);
+          throw std::runtime_error(consequence.message);
+        });
+    ASSERT_FALSE(result) << describe(result);
+    EXPECT_EQ(result.error().message, down.message)
+        << "a job failed" << (cause_is_thrown ? " with an exception" : "")
+        << ", of the others one returned an error and one threw because they were told to stop. "
+           "Whichever way an error comes, is there a look whether it is the first? "
+        << describe(result);
+    EXPECT_EQ(result.error().code, cause_is_thrown ? Errc::exception : down.code)
+        << describe(result);
+  }
+}
+
 TEST(Lifecycle, TheCauseIsKnownBeforeAnybodyIsToldToStop) {
   const auto jobs = make_jobs(2);
   Floor floor;
@@ -304,12 +330,13 @@ TEST(Lifecycle, AThreadServesManyJobs) {
 }
 
 // How many threads a call adds while four jobs are running.
-inline std::size_t threads_added(std::size_t limit, std::size_t count) {
+inline std::size_t threads_added(std::size_t limit, std::size_t count,
+                                 const Context& context = forever) {
   const auto jobs = make_jobs(count);
   Census census;
   Floor floor;
   workbook::Gate counted;
-  const auto result = process_all(forever, jobs, limit, [&](const Context&, const Job&) {
+  const auto result = process_all(context, jobs, limit, [&](const Context&, const Job&) {
     const auto visit = floor.meet(4);
     if (visit == 3) {
       // Whoever has more threads to start has time to do so.
@@ -332,6 +359,15 @@ TEST(Lifecycle, NoMoreThreadsThanTheLimit) {
 
 TEST(Lifecycle, NoMoreThreadsThanJobs) {
   EXPECT_LE(threads_added(30, 4), 4u) << "4 jobs, limit 30; what shall the other threads do?";
+}
+
+TEST(Lifecycle, NoThreadWatchesTheCallersContext) {
+  const auto cancellable = with_cancel(forever);
+  EXPECT_LE(threads_added(4, 30, cancellable.context()), 4u)
+      << "30 jobs, limit 4, and a context that may be cancelled; who only watches needs no thread";
+  const auto hour = with_timeout(forever, 1h);  // its timer runs before anybody counts
+  EXPECT_LE(threads_added(4, 30, hour.context()), 4u)
+      << "30 jobs, limit 4, and a context with a deadline: the runtime watches it already";
 }
 
 TEST(Lifecycle, AnyLimitWillDo) {
@@ -389,6 +425,38 @@ TEST(Lifecycle, WhatItWasGivenMayBeDestroyedWhenItReturns) {
         << "process_all has returned, and a copy of process is still alive: on whose thread?";
     EXPECT_EQ(result.has_value(), i % 2 != 0) << describe(result);
   }
+}
+
+// What a job throws: unless the call has returned meanwhile, its destructor takes its time.
+struct SlowToGo {
+  explicit SlowToGo(std::shared_ptr<workbook::Gate> gate) : returned(std::move(gate)) {}
+  SlowToGo(const SlowToGo&) = delete;
+  SlowToGo& operator=(const SlowToGo&) = delete;
+  ~SlowToGo() { static_cast<void>(returned->wait_for(100ms)); }
+
+  workbook::Tracked alive;
+  std::shared_ptr<workbook::Gate> returned;
+};
+
+TEST(Lifecycle, WhatAJobHasThrownIsDestroyedWhenItReturns) {
+  const int before = workbook::Tracked::live();
+  const auto caller = std::this_thread::get_id();
+  const auto returned = std::make_shared<workbook::Gate>();
+  const auto jobs = make_jobs(2);
+  Floor floor;
+  const auto result =
+      process_all(forever, jobs, 2, [&](const Context& context, const Job&) -> Result<void> {
+        floor.meet(2);
+        if (std::this_thread::get_id() != caller) throw std::make_shared<SlowToGo>(returned);
+        wait_until_told(context);  // its own thread can't be back too early
+        return {};
+      });
+  EXPECT_EQ(workbook::Tracked::live(), before)
+      << "process_all has returned, and the destructor of what a job has thrown is still running: "
+         "it goes at the end of the catch block, so the worker was at work in there";
+  returned->open();
+  EXPECT_EQ(show(result), "error exception") << describe(result);
+  EXPECT_TRUE(workbook::eventually([&] { return workbook::Tracked::live() == before; }));
 }
 
 TEST(Lifecycle, ItsThreadsAreGoneWhenItHasReturned) {

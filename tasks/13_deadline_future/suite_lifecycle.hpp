@@ -215,6 +215,36 @@ TEST(Lifecycle, FnMayDropTheLastHandleItself) {
   EXPECT_TRUE(heard->wait_for()) << "the last handle is gone, and fn's context has not ended";
 }
 
+// What fn captures: the last handle, which is used once more before it goes.
+struct LastHandle {
+  LastHandle() = default;
+  LastHandle(const LastHandle&) = delete;
+  LastHandle& operator=(const LastHandle&) = delete;
+  ~LastHandle() {
+    if (!future) return;
+    static_cast<void>(future->deadline());
+    future->cancel();
+  }
+
+  Tracked alive;  // the last member to be destroyed
+  std::optional<DeadlineFuture<int>> future;
+};
+
+TEST(Lifecycle, TheCapturesOfFnMayUseTheFutureAndBeTheLastHandle) {
+  const int before = Tracked::live();
+  auto own = std::make_shared<LastHandle>();
+  const auto given = std::make_shared<workbook::Gate>();
+  own->future = go_with_deadline<int>([own, given](const Context&) -> Result<int> {
+    given->wait();
+    return 7;
+  });
+  own.reset();  // fn has the only one now
+  given->open();
+  EXPECT_TRUE(workbook::eventually([&] { return Tracked::live() == before; }))
+      << "fn has returned, and the destructor of what it has captured, which calls cancel() and "
+         "drops the last handle, has not: is there a lock held that both want?";
+}
+
 TEST(Lifecycle, AnAwaiterIsToldWhyItsContextEnded) {
   Deaf deaf;
   const Error why{Errc::unavailable, "the user has closed the page"};
