@@ -128,11 +128,32 @@ class Audit {
   void audit(const Task& task) {
     if (request_.quick) {
       for (const auto flavour : kOrder) run_round(task, &flavour, 1, false);
+      look_again(task);
       return;
     }
     const auto most = std::max(request_.earlier_runs, request_.right_runs);
     run_round(task, nullptr, request_.loaded ? most / 2 : most, false);
     if (request_.loaded) run_round(task, nullptr, most - most / 2, true);
+  }
+
+  // A quick audit asks whether a suite sees what is wrong with a version. How often it does is for
+  // the others to count: one that it missed by bad luck is graded once more, and named.
+  void look_again(const Task& task) {
+    std::vector<const Candidate*> missed;
+    for (const auto& candidate : candidates_) {
+      const auto& counts = candidate.counts;
+      if (candidate.task != &task || counts.right || counts.graded.rejected > 0) continue;
+      if (counts.graded.runs > 0) missed.push_back(&candidate);
+    }
+    if (missed.empty()) return;
+    fresh_ = true;
+    for (const auto flavour : kOrder) run_round(task, &flavour, 1, false);
+    fresh_ = false;
+    for (const auto* candidate : missed) {
+      if (candidate->counts.graded.rejected == 0) continue;
+      rejections_.push_back(fmt::format("task {} {}: rejected in its second grading only",
+                                        task.number, candidate->counts.name));
+    }
   }
 
   void run_round(const Task& task, const Flavour* only, int runs, bool loaded) {
@@ -167,6 +188,7 @@ class Audit {
       for (auto& candidate : candidates_) {
         const auto wanted = candidate.counts.right ? request_.right_runs : request_.earlier_runs;
         if (candidate.task != &task || !candidate.counts.trouble.empty()) continue;
+        if (fresh_ && candidate.counts.right) continue;
         if (only == nullptr && round + done_[&candidate] >= wanted) continue;
         queue.post([this, &candidate, only, loaded, round, runs] {
           grade_once(candidate, only, loaded,
@@ -198,9 +220,9 @@ class Audit {
         return;
       setting_.screen.doing(label);
       RunOptions options;
-      options.use_cache = request_.quick;
+      options.use_cache = request_.quick && !fresh_;
       options.stop_at_failure = request_.quick && !candidate.counts.right;
-      options.seed = request_.quick ? 0 : std::random_device{}();
+      options.seed = options.use_cache ? 0 : std::random_device{}();
       options.expected = bench_.expected_tests(*candidate.task, program.source, program.flavour);
       if (program.flavour == Flavour::explored && options.expected.empty()) continue;
       FlavourResult result;
@@ -318,7 +340,8 @@ class Audit {
   std::vector<int> left_out_;
   std::vector<Candidate> candidates_;
   std::map<const Candidate*, int> done_;
-  std::mutex mutex_;  // guards the counts, tell_tale, seconds_ and rejections_
+  bool fresh_ = false;  // a quick audit looks again: nothing known counts, and right ones are done
+  std::mutex mutex_;    // guards the counts, tell_tale, seconds_ and rejections_
   std::map<const Candidate*, double> seconds_;
   std::vector<std::string> rejections_;
 };
