@@ -233,8 +233,8 @@ TEST(Lifecycle, AnExceptionClosesTheChannelWithoutAValue) {
 
 TEST(Lifecycle, SomethingThrownThatIsNoStdExceptionClosesTheChannelToo) {
   const MayReportExceptions allowed;
-  for (auto future : {futures::async([]() -> int { throw 42; }),
-                      futures::async([]() -> int { throw nullptr; })}) {
+  for (const auto& future : {futures::async([]() -> int { throw 42; }),
+                             futures::async([]() -> int { throw nullptr; })}) {
     EXPECT_EQ(future.receive(), std::nullopt);
     EXPECT_TRUE(future.closed());
   }
