@@ -95,7 +95,6 @@ int run(const CLI::App& app, CommandLine& asked, std::stop_token stop) {
   if (is("predict")) return grader::run_predict(setting, asked.task, asked.submission);
   if (is("list")) return grader::run_list(setting, asked.submission);
   if (is("verify")) return grader::run_verify(setting, asked.fix);
-  if (is("audit") && asked.audit.own_tests) return grader::audit_own_tests(setting, asked.audit);
   if (is("audit")) return grader::run_audit(setting, asked.audit);
   if (is("stretch")) return grader::run_stretch(setting, asked.stretch);
   return grader::run_explore(setting, asked.explore);

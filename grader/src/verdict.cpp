@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <iterator>
+#include <utility>
 
 #include "text.hpp"
 
@@ -80,6 +81,14 @@ bool is_bad(Outcome outcome) {
 
 }  // namespace
 
+FlavourResult result_of(Flavour flavour, RunOutcome run) {
+  FlavourResult result;
+  result.flavour = flavour;
+  result.built = result.build.ok = result.ran = true;
+  result.run = std::move(run);
+  return result;
+}
+
 Mark mark_of(const FlavourResult& result) {
   if (result.run.explored_unavailable) return Mark::off;
   if (!result.built) return Mark::none;
@@ -141,6 +150,13 @@ std::vector<Finding> findings_of(const std::vector<FlavourResult>& results) {
                          [&](const Finding& finding) { return rank_of(finding) == rank; });
   }
   return ordered;
+}
+
+std::string first_finding(const FlavourResult& result) {
+  const auto found = findings_of({result});
+  if (found.empty()) return {};
+  const auto& first = found.front();
+  return fmt::format("{} {}\n{}\n{}", first.test, first.place, first.headline, first.detail);
 }
 
 Standing standing_of(const std::vector<FlavourResult>& results) {

@@ -34,6 +34,9 @@ struct FlavourResult {
   RunOutcome run;
 };
 
+// Of a program that was built elsewhere.
+FlavourResult result_of(Flavour flavour, RunOutcome run);
+
 Mark mark_of(const FlavourResult& result);
 
 // One thing that is wrong, the way it is shown.
@@ -50,6 +53,9 @@ struct Finding {
 // Everything that is wrong, the thing to look at first in front: what keeps it from compiling,
 // then Basic tests, then a schedule that fails (it explains the most), then the other flavours.
 std::vector<Finding> findings_of(const std::vector<FlavourResult>& results);
+
+// What to look at first in one flavour, as text: test, place, headline and detail.
+std::string first_finding(const FlavourResult& result);
 
 Standing standing_of(const std::vector<FlavourResult>& results);
 

@@ -127,45 +127,39 @@ class Audit {
   // that nothing has rejected so far; what a scorecard may not need is built when it does.
   void audit(const Task& task) {
     if (request_.quick) {
-      for (const auto flavour : kOrder) run_round(task, &flavour, 1, false);
-      look_again(task);
+      for (const auto flavour : kOrder) run_round(task, {.only = &flavour});
+      // It asks whether a suite sees what is wrong with a version. How often it does is for the
+      // others to count: one that was missed by bad luck is graded once more, and named.
+      for (const auto flavour : kOrder) run_round(task, {.only = &flavour, .again = true});
       return;
     }
     const auto most = std::max(request_.earlier_runs, request_.right_runs);
-    run_round(task, nullptr, request_.loaded ? most / 2 : most, false);
-    if (request_.loaded) run_round(task, nullptr, most - most / 2, true);
+    run_round(task, {.runs = request_.loaded ? most / 2 : most});
+    if (request_.loaded) run_round(task, {.runs = most - most / 2, .loaded = true});
   }
 
-  // A quick audit asks whether a suite sees what is wrong with a version. How often it does is for
-  // the others to count: one that it missed by bad luck is graded once more, and named.
-  void look_again(const Task& task) {
-    std::vector<const Candidate*> missed;
-    for (const auto& candidate : candidates_) {
-      const auto& counts = candidate.counts;
-      if (candidate.task != &task || counts.right || counts.graded.rejected > 0) continue;
-      if (counts.graded.runs > 0) missed.push_back(&candidate);
-    }
-    if (missed.empty()) return;
-    fresh_ = true;
-    for (const auto flavour : kOrder) run_round(task, &flavour, 1, false);
-    fresh_ = false;
-    for (const auto* candidate : missed) {
-      if (candidate->counts.graded.rejected == 0) continue;
-      rejections_.push_back(fmt::format("task {} {}: rejected in its second grading only",
-                                        task.number, candidate->counts.name));
-    }
+  // How often each version of a task is graded, and how.
+  struct Round {
+    int runs = 1;
+    const Flavour* only = nullptr;  // of a quick audit, whose rounds are parts of one grading
+    bool loaded = false;
+    bool again = false;  // flawed ones that nothing has rejected; what is known does not count
+  };
+
+  static bool takes_part(const Candidate& candidate, const Task& task, const Round& round) {
+    const auto& counts = candidate.counts;
+    if (candidate.task != &task || !counts.trouble.empty()) return false;
+    if (counts.right) return !round.again;
+    return round.only == nullptr || counts.graded.rejected == 0;
   }
 
-  void run_round(const Task& task, const Flavour* only, int runs, bool loaded) {
+  void run_round(const Task& task, const Round& round) {
     std::vector<std::pair<Candidate*, const Program*>> chosen;
     std::vector<Program> programs;
     for (auto& candidate : candidates_) {
-      if (candidate.task != &task || !candidate.counts.trouble.empty()) continue;
-      if (only != nullptr && !candidate.counts.right && candidate.counts.graded.rejected > 0) {
-        continue;
-      }
+      if (!takes_part(candidate, task, round)) continue;
       for (const auto& program : candidate.programs) {
-        if (only != nullptr && program.flavour != *only) continue;
+        if (round.only != nullptr && program.flavour != *round.only) continue;
         if (ends_early(candidate) && &program != &candidate.programs[candidate.tell_tale]) continue;
         chosen.emplace_back(&candidate, &program);
         programs.push_back(program);
@@ -180,32 +174,30 @@ class Audit {
       chosen[i].first->counts.trouble =
           !why.machine.empty() ? why.machine : "does not build: " + why.error + why.refused;
     }
-    const Load load(loaded);
+    const Load load(round.loaded);
     const auto cores = std::max(1U, std::thread::hardware_concurrency());
     const auto usual = request_.quick ? 2 * cores : cores;  // one that hangs keeps no core busy
     WorkQueue queue(setting_.jobs > 0 ? setting_.jobs : usual);
-    for (int round = 0; round < runs; ++round) {
+    for (int run = 0; run < round.runs; ++run) {
       for (auto& candidate : candidates_) {
         const auto wanted = candidate.counts.right ? request_.right_runs : request_.earlier_runs;
-        if (candidate.task != &task || !candidate.counts.trouble.empty()) continue;
-        if (fresh_ && candidate.counts.right) continue;
-        if (only == nullptr && round + done_[&candidate] >= wanted) continue;
-        queue.post([this, &candidate, only, loaded, round, runs] {
-          grade_once(candidate, only, loaded,
+        if (!takes_part(candidate, task, round)) continue;
+        if (round.only == nullptr && run + done_[&candidate] >= wanted) continue;
+        queue.post([this, &candidate, &round, run] {
+          grade_once(candidate, round,
                      fmt::format("{} · {} · run {} of {}", candidate.task->folder,
-                                 candidate.counts.name, round + 1, runs));
+                                 candidate.counts.name, run + 1, round.runs));
         });
       }
     }
     queue.finish();
     for (auto& candidate : candidates_) {
-      if (candidate.task == &task) done_[&candidate] += runs;
+      if (candidate.task == &task) done_[&candidate] += round.runs;
     }
   }
 
   // One grading of one version: each flavour once.
-  void grade_once(Candidate& candidate, const Flavour* only, bool loaded,
-                  const std::string& label) {
+  void grade_once(Candidate& candidate, const Round& round, const std::string& label) {
     bool rejected = false;
     bool unclear = false;
     bool ran = false;
@@ -215,20 +207,15 @@ class Audit {
       const auto index = (first + i) % programs;
       const auto& program = candidate.programs[index];
       if (setting_.stop.stop_requested()) return;
-      if (only != nullptr && program.flavour != *only) continue;
-      if (only != nullptr && !candidate.counts.right && candidate.counts.graded.rejected > 0)
-        return;
+      if (round.only != nullptr && program.flavour != *round.only) continue;
       setting_.screen.doing(label);
       RunOptions options;
-      options.use_cache = request_.quick && !fresh_;
+      options.use_cache = request_.quick && !round.again;
       options.stop_at_failure = request_.quick && !candidate.counts.right;
       options.seed = options.use_cache ? 0 : std::random_device{}();
       options.expected = bench_.expected_tests(*candidate.task, program.source, program.flavour);
       if (program.flavour == Flavour::explored && options.expected.empty()) continue;
-      FlavourResult result;
-      result.flavour = program.flavour;
-      result.built = result.build.ok = result.ran = true;
-      result.run = bench_.run(program, options, setting_.stop);
+      const auto result = result_of(program.flavour, bench_.run(program, options, setting_.stop));
       const auto mark = mark_of(result);
       if (mark == Mark::off) continue;
       const std::lock_guard lock(mutex_);
@@ -247,11 +234,15 @@ class Audit {
       rejected = true;
       if (!counts.first_seconds) counts.first_seconds = seconds_[&candidate];
       if (counts.right) remember_rejection(candidate, result);
+      if (round.again) {
+        rejections_.push_back(fmt::format("task {} {}: rejected in its second grading only",
+                                          counts.task, counts.name));
+      }
       candidate.tell_tale = index;
       if (ends_early(candidate)) break;
     }
     const std::lock_guard lock(mutex_);
-    const std::size_t load = loaded ? 1 : 0;
+    const std::size_t load = round.loaded ? 1 : 0;
     if (!rejected && unclear) ++candidate.counts.unclear_by_load.at(load);
     if (!rejected && (unclear || !ran)) return;
     for (auto* count : {&candidate.counts.graded, &candidate.counts.by_load.at(load)}) {
@@ -268,11 +259,9 @@ class Audit {
 
   // A right version that was rejected is the worst that can happen: say what the suite said.
   void remember_rejection(const Candidate& candidate, const FlavourResult& result) {
-    const auto found = findings_of({result});
-    const auto& first = found.empty() ? Finding{} : found.front();
-    rejections_.push_back(fmt::format("task {} {} {}: {} {}\n{}\n{}", candidate.task->number,
-                                      candidate.counts.name, to_string(result.flavour), first.test,
-                                      first.place, first.headline, first.detail));
+    rejections_.push_back(fmt::format("task {} {} {}: {}", candidate.task->number,
+                                      candidate.counts.name, to_string(result.flavour),
+                                      first_finding(result)));
   }
 
   // Of one task, or of all.
@@ -340,8 +329,7 @@ class Audit {
   std::vector<int> left_out_;
   std::vector<Candidate> candidates_;
   std::map<const Candidate*, int> done_;
-  bool fresh_ = false;  // a quick audit looks again: nothing known counts, and right ones are done
-  std::mutex mutex_;    // guards the counts, tell_tale, seconds_ and rejections_
+  std::mutex mutex_;  // guards the counts, tell_tale, seconds_ and rejections_
   std::map<const Candidate*, double> seconds_;
   std::vector<std::string> rejections_;
 };
@@ -349,6 +337,7 @@ class Audit {
 }  // namespace
 
 int run_audit(const Setting& setting, const AuditRequest& request) {
+  if (request.own_tests) return audit_own_tests(setting, request);
   auto results = nlohmann::json::array();
   int status = status_done;
   const bool all = request.tasks.empty() && request.challenges.empty();

@@ -57,20 +57,14 @@ void run_once(Pairing& pairing, Bench& bench, std::mutex& mutex, const Setting& 
   RunOptions options;
   options.use_cache = false;
   options.seed = std::random_device{}();
-  FlavourResult result;
-  result.built = result.build.ok = result.ran = true;
-  result.run = bench.run(pairing.program, options, setting.stop);
+  const auto result = result_of(Flavour::plain, bench.run(pairing.program, options, setting.stop));
   const auto mark = mark_of(result);
   if (mark == Mark::off || mark == Mark::unclear) return;
-  const auto found = findings_of({result});
   const std::lock_guard lock(mutex);
   ++pairing.runs;
   if (mark == Mark::ok) return;
   ++pairing.failed;
-  if (!pairing.trouble.empty() || found.empty()) return;
-  const auto& first = found.front();
-  pairing.trouble =
-      fmt::format("{} {}\n{}\n{}", first.test, first.place, first.headline, first.detail);
+  if (pairing.trouble.empty()) pairing.trouble = first_finding(result);
 }
 
 }  // namespace
