@@ -313,9 +313,7 @@ TEST(Lifecycle, AwaitSaysWhyItsContextEnded) {
     return 7;
   });
   for (const Error& why : workbook::errors_of_all_kinds()) {
-    CancelSource source = futures::with_cancel(Context::background());
-    source.cancel(why);
-    const auto result = futures::await(source.context(), future);
+    const auto result = futures::await(workbook::ended(why), future);
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error(), why) << "whoever cancelled has said why, and await knows better?";
   }

@@ -156,9 +156,7 @@ TEST(Basic, AwaitGivesUpWhenItsContextWasCancelled) {
 TEST(Basic, AwaitSaysWhyItsContextEnded) {
   const Promise<int> promise;
   for (const Error& why : workbook::errors_of_all_kinds()) {
-    auto source = with_cancel(kForever);
-    source.cancel(why);
-    const auto result = promise.await(source.context());
+    const auto result = promise.await(workbook::ended(why));
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error(), why) << "whoever cancelled has said why, and await knows better?";
   }

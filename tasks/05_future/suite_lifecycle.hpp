@@ -177,9 +177,7 @@ TEST(Lifecycle, AFutureHeldByItsOwnCallbackIsFreed) {
 TEST(Lifecycle, AnAwaiterIsToldWhyItsContextEnded) {
   const auto [future, resolver] = make_future<int>();
   for (const Error& why : workbook::errors_of_all_kinds()) {
-    auto source = with_cancel(forever);
-    source.cancel(why);
-    const auto at_once = future.await(source.context());
+    const auto at_once = future.await(workbook::ended(why));
     ASSERT_FALSE(at_once);
     EXPECT_EQ(at_once.error(), why) << "whoever cancelled has said why";
   }

@@ -23,6 +23,13 @@ inline futures::Context ended() {
   return source.context();
 }
 
+// A context that has ended because somebody said why.
+inline futures::Context ended(const futures::Error& why) {
+  auto source = futures::with_cancel(forever);
+  source.cancel(why);
+  return source.context();
+}
+
 // A context that ended because somebody said why, and whose deadline has passed since. A context
 // ends once, and for one reason: whoever goes by the deadline instead tells another one.
 inline futures::Context ended_before_its_deadline(const futures::Error& why) {
