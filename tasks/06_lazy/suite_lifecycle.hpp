@@ -180,28 +180,37 @@ TEST(Lifecycle, TheFirstAwaiterOfALazyLeavesAndTheOthersStillGetTheValue) {
   EXPECT_EQ(*busy.runs, 1) << "fn ran again";
 }
 
-TEST(Lifecycle, AFailedAttemptThatEverybodyLeftIsNotRemembered) {
-  auto entered = std::make_shared<workbook::Gate>();
-  auto may_fail = std::make_shared<workbook::Gate>();
-  auto runs = std::make_shared<std::atomic<int>>(0);
-  RetryLazy<Report> lazy([=](const Context&) -> Result<Report> {
-    if (++*runs > 1) return Report(long_text);
-    entered->open();
-    may_fail->wait();
-    return std::unexpected(Error{Errc::unavailable, "attempt 1"});
-  });
-  CancelSource source = with_cancel(Context::background());
-  {
+// A LazyT whose fn fails when its only awaiter has left. A second run of fn would succeed.
+template <class LazyT>
+struct FailsAlone {
+  FailsAlone() {
+    CancelSource source = with_cancel(Context::background());
     std::jthread canceller([&] {
       entered->wait();
       source.cancel();
     });
     EXPECT_EQ(code_of(lazy.await(source.context())), Errc::cancelled);
+    may_fail->open();
   }
-  may_fail->open();
+
+  // Shared with fn, which may still be running when the test is over.
+  std::shared_ptr<workbook::Gate> entered = std::make_shared<workbook::Gate>();
+  std::shared_ptr<workbook::Gate> may_fail = std::make_shared<workbook::Gate>();
+  std::shared_ptr<std::atomic<int>> runs = std::make_shared<std::atomic<int>>(0);
+  LazyT lazy{
+      [entered = entered, may_fail = may_fail, runs = runs](const Context&) -> Result<Report> {
+        if (++*runs > 1) return Report(long_text);
+        entered->open();
+        may_fail->wait();
+        return std::unexpected(Error{Errc::unavailable, "attempt 1"});
+      }};
+};
+
+TEST(Lifecycle, AFailedAttemptThatEverybodyLeftIsNotRemembered) {
+  FailsAlone<RetryLazy<Report>> scene;
   // The first of these may still join attempt 1; whoever comes after its end may not.
-  auto result = lazy.await(Context::background());
-  if (!result) result = lazy.await(Context::background());
+  auto result = scene.lazy.await(Context::background());
+  if (!result) result = scene.lazy.await(Context::background());
   EXPECT_TRUE(is_the_report(result))
       << "the one who started attempt 1 left before it failed; those who came later got "
       << describe(result) << " for ever: who forgets an attempt when its starter is gone?";
@@ -209,28 +218,11 @@ TEST(Lifecycle, AFailedAttemptThatEverybodyLeftIsNotRemembered) {
 
 TEST(Lifecycle, ALazyKeepsAFailureThatNobodyWaitedFor) {
   const std::size_t threads = workbook::live_threads();
-  auto entered = std::make_shared<workbook::Gate>();
-  auto may_fail = std::make_shared<workbook::Gate>();
-  auto runs = std::make_shared<std::atomic<int>>(0);
-  Lazy<Report> lazy([=](const Context&) -> Result<Report> {
-    ++*runs;
-    entered->open();
-    may_fail->wait();
-    return std::unexpected(Error{Errc::unavailable, "the only attempt"});
-  });
-  CancelSource source = with_cancel(Context::background());
-  {
-    std::jthread canceller([&] {
-      entered->wait();
-      source.cancel();
-    });
-    EXPECT_EQ(code_of(lazy.await(source.context())), Errc::cancelled);
-  }
-  may_fail->open();
+  FailsAlone<Lazy<Report>> scene;
   // Not needed: whoever joins fn gets its outcome as well.
   (void)workbook::eventually([&] { return workbook::live_threads() <= threads; }, 100ms);
-  EXPECT_EQ(code_of(lazy.await(Context::background())), Errc::unavailable);
-  EXPECT_EQ(*runs, 1) << "the first outcome is the outcome, whether or not anybody was there";
+  EXPECT_EQ(code_of(scene.lazy.await(Context::background())), Errc::unavailable);
+  EXPECT_EQ(*scene.runs, 1) << "the first outcome is the outcome, whether or not anybody was there";
 }
 
 template <class LazyT>
