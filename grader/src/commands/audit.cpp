@@ -211,7 +211,7 @@ class Audit {
       setting_.screen.doing(label);
       RunOptions options;
       options.use_cache = request_.quick && !round.again;
-      options.stop_at_failure = request_.quick && !candidate.counts.right;
+      options.stop_at_failure = !candidate.counts.right && (request_.quick || request_.scorecard);
       options.seed = options.use_cache ? 0 : std::random_device{}();
       options.expected = bench_.expected_tests(*candidate.task, program.source, program.flavour);
       if (program.flavour == Flavour::explored && options.expected.empty()) continue;
