@@ -66,7 +66,6 @@ void on_signal(int signal, siginfo_t* info, void*) {
 
 void prepare_child(const Batch& batch) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  stay_on_this_processor();
   if (!batch.output) {
     const int null = ::open("/dev/null", O_WRONLY);
     if (null >= 0) {
@@ -117,6 +116,7 @@ bool search_starts_again(std::uint64_t ran, bool at_end) {
 
 [[noreturn]] void run_child(const Batch& batch, const RunOnce& run_once) {
   prepare_child(batch);
+  Processor processor({.wall = wall_seconds(), .effort = effort_seconds()});
   if (batch.warm_up) warm_up(run_once);
   if (shared->skipped) end_orderly();
   bool search = batch.plan.strategy == Strategy::search;
@@ -131,8 +131,10 @@ bool search_starts_again(std::uint64_t ran, bool at_end) {
       break;
     }
     if (shared->skipped || !heap_has_room()) break;
-    if (batch.until != 0 && effort_seconds() > batch.until) break;
-    if (batch.wall_until != 0 && wall_seconds() > batch.wall_until) break;
+    const Processor::Times now{.wall = wall_seconds(), .effort = effort_seconds()};
+    if (batch.until != 0 && now.effort > batch.until) break;
+    if (batch.wall_until != 0 && now.wall > batch.wall_until) break;
+    processor.leave_if_crowded(now);
   }
   end_orderly();
 }

@@ -80,6 +80,13 @@ void add_suppressed(const ExecutableFile& file, const Elf64_Shdr& symbols,
       code_map.suppressed[code_map.suppressed_count++] = range;
 }
 
+void stay_on(unsigned processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(processor, &set);
+  ::sched_setaffinity(0, sizeof set, &set);
+}
+
 }  // namespace
 
 void load_code_map() {
@@ -118,13 +125,26 @@ std::string build_identity() {
   return text;
 }
 
-void stay_on_this_processor() {
-  int here = ::sched_getcpu();
-  if (here < 0) return;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<unsigned>(here), &set);
-  ::sched_setaffinity(0, sizeof set, &set);
+Processor::Processor(const Times& now) : looked_(now) {
+  CPU_ZERO(&allowed_);
+  ::sched_getaffinity(0, sizeof allowed_, &allowed_);
+  if (const int here = ::sched_getcpu(); here >= 0) stay_on(static_cast<unsigned>(here));
+}
+
+void Processor::leave_if_crowded(const Times& now) {
+  constexpr double period = 0.1;      // seconds between two looks
+  constexpr double fair_share = 0.8;  // of a processor: with less we are not alone on it
+  const double passed = now.wall - looked_.wall;
+  if (passed < period) return;
+  const bool crowded = now.effort - looked_.effort < fair_share * passed;
+  looked_ = now;
+  const auto allowed = static_cast<std::uint64_t>(CPU_COUNT(&allowed_));
+  if (!crowded || allowed < 2) return;
+  // Any of them, this one too: of two programs that have met, one had better stay.
+  auto left = static_cast<std::uint64_t>(now.wall * 1e9) % allowed;
+  for (unsigned number = 0; number < CPU_SETSIZE; ++number) {
+    if (CPU_ISSET(number, &allowed_) && left-- == 0) return stay_on(number);
+  }
 }
 
 }  // namespace explorer
