@@ -24,6 +24,12 @@ namespace workbook::threads {
 
 namespace {
 
+using namespace std::chrono_literals;
+
+// Whoever looks every tenth of a second and comes so late was stopped, and so was everybody: a
+// virtual machine whose clock went on while it was not running, a process after SIGSTOP.
+constexpr Clock::duration longest_step = 1500ms;
+
 // The beginning of a file of /proc as it is now, empty when it can't be read.
 std::string read_file(const char* path) {
   const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
@@ -205,13 +211,14 @@ bool has_company() {
   return sockets > 1;  // one may be the result channel
 }
 
-EffectiveTime::EffectiveTime() : used_(now_of(CLOCK_PROCESS_CPUTIME_ID)), stolen_(stolen()) {}
+EffectiveTime::EffectiveTime() { skip(); }
 
 void EffectiveTime::skip() {
   last_ = Clock::now();
   used_ = now_of(CLOCK_PROCESS_CPUTIME_ID);
   stolen_ = stolen();
   delays_.clear();
+  for (const int tid : list()) delays_.emplace(tid, run_delay(tid));
 }
 
 void EffectiveTime::advance(std::span<const int> tids) {
@@ -222,14 +229,15 @@ void EffectiveTime::advance(std::span<const int> tids) {
   Clock::duration longest{0};
   for (const int tid : tids) {
     const auto delay = run_delay(tid);
-    const auto before = delays_.find(tid);
-    if (before != delays_.end()) longest = std::max(longest, delay - before->second);
+    const auto before = delays_.find(tid);  // none: it was born since
+    longest = std::max(longest, before != delays_.end() ? delay - before->second : delay);
     delays.emplace(tid, delay);
   }
   const auto processors = std::max(1u, std::thread::hardware_concurrency());
   longest += (gone - stolen_) / processors;
   // A thread's delay is known only once it runs again, so one step may take back earlier ones.
-  passed_ += std::max(now - last_ - longest, (used - used_) / processors);
+  const auto step = std::min(now - last_ - longest, longest_step);
+  passed_ += std::max(step, (used - used_) / processors);
   passed_ = std::max(passed_, Clock::duration(0));
   last_ = now;
   used_ = used;

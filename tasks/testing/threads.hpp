@@ -62,7 +62,7 @@ class EffectiveTime {
   Clock::time_point last_ = Clock::now();
   Clock::duration used_;                   // processor time of the process at last_
   Clock::duration stolen_;                 // taken by the host of this virtual machine at last_
-  std::map<int, Clock::duration> delays_;  // per thread: time spent ready but not running
+  std::map<int, Clock::duration> delays_;  // per thread at last_: time ready but not running
   Clock::duration passed_ = Clock::duration(0);
 };
 

@@ -130,6 +130,19 @@ TEST(Verdict, AProcessThatWasStoppedForAWhileIsNotStuck) {
   EXPECT_EQ(outcome.status(name), "passed") << outcome.hang();
 }
 
+// Nor does time pass for it.
+TEST(Verdict, TheTimeThatAProcessWasStoppedForIsNotHeldAgainstATest) {
+  const std::string name = "Right.ComputesForLong";
+  const auto outcome = run_sample(
+      name, {.environment = {{"WORKBOOK_TEST_SECONDS", "5"}}, .meanwhile = [](pid_t child) {
+               std::this_thread::sleep_for(1200ms);
+               ::kill(child, SIGSTOP);
+               std::this_thread::sleep_for(7s);
+               ::kill(child, SIGCONT);
+             }});
+  EXPECT_EQ(outcome.status(name), "passed") << outcome.hang();
+}
+
 TEST(Verdict, APropertyThatHoldsPassesAndIsCounted) {
   const auto outcome = run_sample("Property.Holds");
   EXPECT_EQ(outcome.status("Property.Holds"), "passed") << outcome.failures("Property.Holds");
