@@ -213,12 +213,17 @@ bool has_company() {
 
 EffectiveTime::EffectiveTime() { skip(); }
 
+EffectiveTime::EffectiveTime(std::span<const int> tids) : EffectiveTime() {
+  for (const int tid : tids) delays_.emplace(tid, run_delay(tid));
+  knows_all_ = true;
+}
+
 void EffectiveTime::skip() {
   last_ = Clock::now();
   used_ = now_of(CLOCK_PROCESS_CPUTIME_ID);
   stolen_ = stolen();
   delays_.clear();
-  for (const int tid : list()) delays_.emplace(tid, run_delay(tid));
+  knows_all_ = false;
 }
 
 void EffectiveTime::advance(std::span<const int> tids) {
@@ -229,8 +234,12 @@ void EffectiveTime::advance(std::span<const int> tids) {
   Clock::duration longest{0};
   for (const int tid : tids) {
     const auto delay = run_delay(tid);
-    const auto before = delays_.find(tid);  // none: it was born since
-    longest = std::max(longest, before != delays_.end() ? delay - before->second : delay);
+    const auto before = delays_.find(tid);
+    if (before != delays_.end()) {
+      longest = std::max(longest, delay - before->second);
+    } else if (knows_all_) {  // born since
+      longest = std::max(longest, delay);
+    }
     delays.emplace(tid, delay);
   }
   const auto processors = std::max(1u, std::thread::hardware_concurrency());
@@ -243,6 +252,7 @@ void EffectiveTime::advance(std::span<const int> tids) {
   used_ = used;
   stolen_ = gone;
   delays_ = std::move(delays);
+  knows_all_ = true;
 }
 
 }  // namespace workbook::threads

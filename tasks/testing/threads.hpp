@@ -50,6 +50,8 @@ bool has_company();
 class EffectiveTime {
  public:
   EffectiveTime();
+  // From now on, for these threads: what they have waited for before does not count.
+  explicit EffectiveTime(std::span<const int> tids);
 
   // Adds what has passed since the last call, judged by these threads.
   void advance(std::span<const int> tids);
@@ -63,6 +65,7 @@ class EffectiveTime {
   Clock::duration used_;                   // processor time of the process at last_
   Clock::duration stolen_;                 // taken by the host of this virtual machine at last_
   std::map<int, Clock::duration> delays_;  // per thread at last_: time ready but not running
+  bool knows_all_ = false;                 // delays_ has every thread there was at last_
   Clock::duration passed_ = Clock::duration(0);
 };
 

@@ -40,7 +40,7 @@ constexpr auto longest_wall_time = 180s;
 struct Watched {
   std::string name;
   Clock::time_point start = Clock::now();
-  threads::EffectiveTime effective;
+  threads::EffectiveTime effective{threads::list()};
   Clock::duration polled{0};  // spent in eventually(), while nothing else counted
   std::uint64_t switches = 0;
   std::vector<int> polling;
