@@ -33,12 +33,21 @@ inline DeadlineFuture<int> start_quick_worker() {
 }
 
 // Somebody comes with a deadline and leaves at once. It costs no timer of their own; whether such
-// an await brings its deadline is not said.
-inline void pass_by(DeadlineFuture<int>& future, Clock::time_point deadline) {
+// an await brings its deadline is not said. On a machine that is slow, fn may have ended meanwhile:
+// at `earliest`, when another one has brought that.
+inline void pass_by(DeadlineFuture<int>& future, Clock::time_point deadline,
+                    Clock::time_point earliest) {
   static const Context nobody = ended();
   const auto source = with_deadline(nobody, deadline);
   const auto result = show(future.await(source.context()));
-  EXPECT_TRUE(result == "error cancelled" || result == "value 7") << result;
+  const bool fn_may_be_late = Clock::now() >= earliest;
+  EXPECT_TRUE(result == "error cancelled" || result == "value 7" ||
+              (fn_may_be_late && result == "error deadline exceeded"))
+      << result;
+}
+
+inline void pass_by(DeadlineFuture<int>& future, Clock::time_point deadline) {
+  pass_by(future, deadline, deadline);
 }
 
 // Under the explorer's clock: until everybody who has been started waits for something. That takes
@@ -95,12 +104,12 @@ TEST(Explored, TheEarlierOfTwoDeadlinesThatComeAtOnceWins) {
   let_all_begin();
   const auto early = Clock::now() + soon;
   {
-    std::jthread other([&] { pass_by(future, early + 1h); });
+    std::jthread other([&] { pass_by(future, early + 1h, early); });
     pass_by(future, early);
   }
-  const auto in_force = future.deadline();
-  if (!in_force) return;
-  EXPECT_TRUE(comes_to(future, early))
+  if (!future.deadline()) return;
+  // On a slow machine fn may be over by now, and its deadline told no more.
+  EXPECT_TRUE(workbook::eventually([&] { return future.deadline().value_or(early) == early; }))
       << "both deadlines came at once, and the later one has won. Is there a gap between 'is mine "
          "earlier?' and 'then it is the deadline'?";
   EXPECT_EQ(show(future.await(forever)), "error deadline exceeded")

@@ -85,7 +85,9 @@ TEST(Lifecycle, ADeadlineStaysInForceWhenItsAwaiterHasLeft) {
   Sleeper sleeper;
   const auto deadline = Clock::now() + soon;
   Awaiter awaiter(sleeper.future, with_deadline(forever, deadline));
-  EXPECT_TRUE(workbook::eventually([&] { return sleeper.future.deadline().has_value(); }));
+  EXPECT_TRUE(workbook::eventually([&] {  // or the machine was slow, and it has passed already
+    return sleeper.future.deadline().has_value() || sleeper.seen->context_has_ended();
+  }));
   awaiter.leave();
   EXPECT_EQ(sleeper.seen->ended_by(), "deadline exceeded")
       << "the deadline was told to everybody. Who watches it when its awaiter has left early?";
