@@ -23,6 +23,7 @@ inline void a_crowd_shares_one_load(std::size_t size, const std::string& outcome
                                     std::function<Result<User>(const User&)> finish) {
   const Stillness stillness;
   std::atomic<std::size_t> loads{0};
+  workbook::Gate may_begin;  // a crowd that polls leaves no time to start the rest of it
   workbook::Gate may_end;
   UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
     ++loads;
@@ -35,8 +36,12 @@ inline void a_crowd_shares_one_load(std::size_t size, const std::string& outcome
   {
     std::vector<std::jthread> callers;
     for (std::string& mine : outcomes) {
-      callers.emplace_back([&] { mine = got(loader.get(forever, "ada")); });
+      callers.emplace_back([&] {
+        may_begin.wait();
+        mine = got(loader.get(forever, "ada"));
+      });
     }
+    may_begin.open();
     all_were_inside = stillness.wait(3s);
     loads_at_a_time = loads;
     may_end.open();
