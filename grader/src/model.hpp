@@ -79,8 +79,9 @@ struct Task {
   std::vector<std::string> services;  // e.g. "redis"
   std::vector<std::string> allows;    // system calls beyond computing: "files", "processes"
   bool lifecycle = false;
-  std::string starter_hash;       // of the untouched header's tokens
-  std::string starter_test_hash;  // of the untouched my_test.cpp's tokens
+  std::string starter_hash;                       // of the untouched header's tokens
+  std::string starter_test_hash;                  // of the untouched my_test.cpp's tokens
+  std::vector<std::string> own_test_meets_first;  // of the known flawed versions, without ".hpp"
   ExploreBudget explore;
   std::filesystem::path dir;       // the folder itself, absolute
   std::filesystem::path solution;  // where its reference and its known versions are, absolute

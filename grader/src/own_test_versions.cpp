@@ -4,6 +4,7 @@
 #include <cctype>
 #include <fmt/format.h>
 #include <ranges>
+#include <utility>
 
 #include "digest.hpp"
 #include "disguise.hpp"
@@ -56,6 +57,15 @@ std::string first_sentence(std::string_view source) {
   return comment;
 }
 
+std::vector<fs::path> in_order_of_meeting(const Task& task, std::vector<fs::path> files) {
+  const auto place = [&](const fs::path& file) {
+    const auto named = std::ranges::find(task.own_test_meets_first, file.stem().string());
+    return std::pair(named - task.own_test_meets_first.begin(), file);
+  };
+  std::ranges::sort(files, {}, place);
+  return files;
+}
+
 Versions collect_versions(const OwnTestCase& own) {
   const auto& task = *own.task;
   const auto& solution = task.solution;
@@ -77,7 +87,7 @@ Versions collect_versions(const OwnTestCase& own) {
   for (const auto& kept : own.kept | std::views::reverse | std::views::take(kNewestKept)) {
     add(read_version(fmt::format("your version {}", kept.number), kept.file));
   }
-  for (const auto& file : headers_in(solution / "earlier")) {
+  for (const auto& file : in_order_of_meeting(task, headers_in(solution / "earlier"))) {
     auto version = read_version(fmt::format("the workbook's \"{}\"", spoken_name(file)), file);
     version.flaw = first_sentence(slurp(file));
     add(std::move(version));

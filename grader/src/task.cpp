@@ -29,9 +29,10 @@ class Reader {
   }
 
   template <class T>
-  std::vector<T> list(std::string_view key, std::string_view example) const {
+  std::vector<T> list(const toml::table& table, std::string_view key,
+                      std::string_view example) const {
     std::vector<T> values;
-    const auto* node = table_.get(key);
+    const auto* node = table.get(key);
     if (node == nullptr) return values;
     if (!node->is_array()) {
       fail(line_of(*node), fmt::format("`{}` must be a list, e.g. `{} = {}`", key, key, example));
@@ -99,17 +100,21 @@ Task read_task(const fs::path& task_dir) {
   task.title = reader.required<std::string>("title", "\"A promise that settles once\"");
   task.level = reader.required<std::string>("level", "\"Beginner\"");
   task.header = reader.required<std::string>("header", "\"promise.hpp\"");
-  for (const auto used : reader.list<std::int64_t>("uses", "[5]")) {
+  for (const auto used : reader.list<std::int64_t>(table, "uses", "[5]")) {
     task.uses.push_back(static_cast<int>(used));
   }
-  task.services = reader.list<std::string>("services", "[\"redis\"]");
-  task.allows = reader.list<std::string>("allows", "[\"files\"]");
+  task.services = reader.list<std::string>(table, "services", "[\"redis\"]");
+  task.allows = reader.list<std::string>(table, "allows", "[\"files\"]");
   task.lifecycle = reader.optional<bool>(table, "lifecycle", false, "true");
   task.starter_hash = reader.optional<std::string>(table, "starter", "", "\"\"");
   task.starter_test_hash = reader.optional<std::string>(table, "starter_test", "", "\"\"");
   if (const auto* explore = table["explore"].as_table()) {
     task.explore.seconds = reader.optional<double>(*explore, "seconds", 4, "4");
     task.explore.bound = static_cast<int>(reader.optional<std::int64_t>(*explore, "bound", 2, "2"));
+  }
+  if (const auto* own_test = table["own_test"].as_table()) {
+    task.own_test_meets_first =
+        reader.list<std::string>(*own_test, "meets_first", "[\"fires_twice\"]");
   }
   if (!is_plain_name(task.header) || !is_plain_name(task.folder)) {
     reader.fail(1,

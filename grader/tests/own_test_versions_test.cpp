@@ -6,6 +6,16 @@ namespace {
 
 using grader::first_sentence;
 
+TEST(InOrderOfMeeting, ThoseThatTheTaskNamesComeFirst) {
+  grader::Task task;
+  task.own_test_meets_first = {"forgets", "not_there", "waits"};
+  const std::vector<std::filesystem::path> expected{"e/forgets.hpp", "e/waits.hpp", "e/hangs.hpp",
+                                                    "e/looks.hpp"};
+  EXPECT_EQ(grader::in_order_of_meeting(
+                task, {"e/forgets.hpp", "e/hangs.hpp", "e/looks.hpp", "e/waits.hpp"}),
+            expected);
+}
+
 TEST(FirstSentence, GoesOnOverLines) {
   EXPECT_EQ(
       first_sentence("// Wrong: looks first; bites when two\n// look at once.\n#pragma once\n"),

@@ -142,6 +142,15 @@ class Verification {
       check_new(file, seen);
     }
     for (const auto& file : alternatives) check_new(file, seen);
+    for (const auto& name : task.own_test_meets_first) {
+      const bool there = std::ranges::any_of(
+          earlier, [&](const fs::path& file) { return file.stem().string() == name; });
+      if (!there) {
+        complain(task.dir / "task.toml",
+                 fmt::format("`meets_first` names {}, and {} has no such version", name,
+                             (task.solution / "earlier").string()));
+      }
+    }
   }
 
   void check_new(const fs::path& file, std::map<std::string, fs::path>& seen) {
