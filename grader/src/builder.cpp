@@ -281,7 +281,9 @@ void Builder::judge_result(const Program& program, const Stage& stage, const fs:
   }
   outcome.refused = refuse_text(program, stage, out);
   if (!outcome.refused.empty()) return;
-  const auto submitted = parse_symbols(slurp(out / "symbols"));
+  auto submitted = parse_symbols(slurp(out / "symbols"));
+  forgive_inline_functions(submitted,
+                           parse_symbols(slurp(harness_.prefix_symbols(program.flavour))));
   SymbolRules rules{.allows = program.task->allows,
                     .tests = is_suite(program.source) && program.flavour == Flavour::plain};
   if (object_to_symbols(submitted, nullptr, rules).empty()) return;

@@ -177,6 +177,10 @@ fs::path Harness::macros(Flavour flavour) const {
   return folder_ / "build" / to_string(flavour) / "macros.hpp";
 }
 
+fs::path Harness::prefix_symbols(Flavour flavour) const {
+  return folder_ / "build" / to_string(flavour) / "prefix.symbols";
+}
+
 // A harness is some 200 MB; those of earlier kits are of no more use.
 void Harness::forget_old_ones() const {
   std::vector<fs::directory_entry> folders;

@@ -50,6 +50,9 @@ class Harness {
   FlavourFlags flags(Flavour flavour) const;
   // "#define NAME body" lines: what the precompiled header defines.
   std::filesystem::path macros(Flavour flavour) const;
+  // From `nm -P`: the precompiled header's inline functions, which are compiled once for all
+  // programs. Missing where the compiler leaves them to each program.
+  std::filesystem::path prefix_symbols(Flavour flavour) const;
 
  private:
   void take_snapshot() const;

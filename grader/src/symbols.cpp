@@ -258,6 +258,12 @@ Symbols parse_symbols(std::string_view nm_output) {
   return symbols;
 }
 
+void forgive_inline_functions(Symbols& symbols, const Symbols& inline_functions) {
+  std::erase_if(symbols.wanted, [&](const auto& name) {
+    return inline_functions.weak.contains(name) || inline_functions.data.contains(name);
+  });
+}
+
 std::vector<SymbolObjection> object_to_symbols(const Symbols& submitted, const Symbols* honest,
                                                const SymbolRules& rules) {
   std::vector<SymbolObjection> objections;

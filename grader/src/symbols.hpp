@@ -19,6 +19,10 @@ struct Symbols {
 
 Symbols parse_symbols(std::string_view nm_output);
 
+// Wants no more what `inline_functions` defines, their tables and variables included: a program
+// without a copy of its own calls those of the tests for what their templates do with its types.
+void forgive_inline_functions(Symbols& symbols, const Symbols& inline_functions);
+
 // What is suspicious about a submission's object file, each with the reason to refuse it. None
 // when all of it can also be found in an honest build of the same suite: pass `honest` (the
 // reference's symbols) when the first call, without it, found something.

@@ -39,5 +39,15 @@ TEST(Symbols, AFunctionOfTheLibraryIsNotToBeReplaced) {
   EXPECT_EQ(objection_to("memcpy U"), "");
 }
 
+TEST(Symbols, WhatEveryProgramHadACopyOfMayBeCalledWhereItIs) {
+  auto submitted = parse_symbols(
+      "_ZN7testing7MessageC2Ev U\n_ZTVN7testing4TestE U\n_ZN7testing8internal6RunAllEv U\n");
+  forgive_inline_functions(submitted, parse_symbols("_ZN7testing7MessageC2Ev W 0 10\n"
+                                                    "_ZTVN7testing4TestE V 0 40\n"
+                                                    "_ZN7testing8internal6RunAllEv U\n"));
+  EXPECT_EQ(submitted.wanted,
+            (std::set<std::string, std::less<>>{"_ZN7testing8internal6RunAllEv"}));
+}
+
 }  // namespace
 }  // namespace grader
