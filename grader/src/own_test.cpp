@@ -26,6 +26,9 @@ using End = Played::End;
 
 constexpr std::chrono::seconds kLongest{90};
 constexpr std::size_t kRights = 3;
+// A test that looks at what a compiler made of a version, and not at what it does, tosses a coin
+// for each build. A version that it breaks is compiled anew, so often, and so are all right ones.
+constexpr std::size_t kFreshCopies = 3;
 constexpr double kSlow = 2;  // seconds for one run
 // A version may take so many times what the learner's own took, within these seconds.
 constexpr double kPatience = 20;
@@ -50,6 +53,12 @@ OwnTestReport unclear(std::string why) {
   report.verdict = OwnTest::inconclusive;
   return report;
 }
+
+// Of the suspect whose runs are counted.
+struct FreshCopy {
+  std::filesystem::path file;
+  bool broke = false;
+};
 
 // One own test and everything it is played against.
 class Judge {
@@ -186,7 +195,10 @@ class Judge {
       limit_tests(run_once(program(versions_.current.original, Flavour::plain)).seconds);
     }
     choose_rights();
-    for (auto& right : versions_.rights) disguise(right, disguises_, seed_);
+    for (auto& right : versions_.rights) {
+      disguise(right, disguises_, seed_);
+      right_copies_.push_back({right.disguised});
+    }
     if (auto problem = build_rights()) return *problem;
     std::random_device device;
     std::mt19937_64 chance(device());
@@ -197,20 +209,17 @@ class Judge {
         .suspects = per_flavour * std::size(kFlavours),
         .play_right =
             [&](std::size_t right, std::size_t like) {
-              return played(run_once(
-                  program(versions_.rights[right].disguised, kFlavours[like / per_flavour])));
+              return play_right(right, kFlavours[like / per_flavour]);
             },
-        .play_suspect =
-            [&](std::size_t suspect) {
-              const auto& version = versions_.suspects[suspect % per_flavour];
-              if (!buildable_[suspect]) return Played{};
-              return played(run_once(program(version.disguised, kFlavours[suspect / per_flavour])));
-            },
+        .play_suspect = [&](std::size_t suspect) { return play_suspect(suspect); },
         .prepare = [&](std::size_t from, std::size_t to) { prepare(from, to); },
         .counts =
             [&](std::size_t suspect) {
-              return passes_basic(versions_.suspects[suspect % per_flavour]);
+              return passes_basic(versions_.suspects[suspect % per_flavour]) &&
+                     compile_anew(suspect);
             },
+        .each_build_broke =
+            [&](std::size_t) { return std::ranges::all_of(fresh_copies_, &FreshCopy::broke); },
         .out_of_time =
             [&] { return stop_.stop_requested() || Clock::now() - started_ > longest(); }};
     return told(try_test(players, chance));
@@ -264,6 +273,64 @@ class Judge {
     buildable_.resize(to);
     for (auto suspect = from; suspect < to; ++suspect)
       buildable_[suspect] = built[suspect - from].ok;
+    remember_trouble(built);
+  }
+
+  // On its copies, in turn.
+  Played play_right(std::size_t right, Flavour flavour) {
+    auto& copies = right_copies_[right];
+    std::ranges::rotate(copies, copies.begin() + 1);
+    return played(run_once(program(copies.back(), flavour)));
+  }
+
+  // On its fresh copies, in turn, once there are any.
+  Played play_suspect(std::size_t suspect) {
+    if (!buildable_[suspect]) return {};
+    const auto flavour = kFlavours[suspect / versions_.suspects.size()];
+    if (fresh_of_ != suspect) {
+      const auto& version = versions_.suspects[suspect % versions_.suspects.size()];
+      return played(run_once(program(version.disguised, flavour)));
+    }
+    auto& copy = fresh_copies_[turn_++ % fresh_copies_.size()];
+    auto result = played(run_once(program(copy.file, flavour)));
+    copy.broke |= result.end == End::broke;
+    return result;
+  }
+
+  // More disguises for the right versions, and others for a suspect: what the test saw in those
+  // that it knows will not be there again unless it is what the version does. False: they don't
+  // compile.
+  bool compile_anew(std::size_t suspect) {
+    say("on fresh copies of a version that it broke");
+    const auto flavour = kFlavours[suspect / versions_.suspects.size()];
+    std::random_device device;
+    std::vector<Program> programs;
+    const auto copy = [&](Version& version) {
+      const auto seed = std::uint64_t{device()} << 32 | device();
+      disguise(version, disguises_, seed);
+      programs.push_back(program(version.disguised, flavour));
+    };
+    fresh_of_ = suspect;
+    fresh_copies_.clear();
+    auto version = versions_.suspects[suspect % versions_.suspects.size()];
+    for (std::size_t i = 0; i < kFreshCopies; ++i) {
+      copy(version);
+      fresh_copies_.push_back({.file = version.disguised});
+    }
+    for (std::size_t i = 0; i < versions_.rights.size(); ++i) {
+      copy(versions_.rights[i]);
+      right_copies_[i].push_back(versions_.rights[i].disguised);
+    }
+    const auto built = bench_.build(programs, {}, stop_);
+    remember_trouble(built);
+    return std::ranges::all_of(built, &BuildOutcome::ok);
+  }
+
+  // A version that the machine could not build is none that the test did not break.
+  void remember_trouble(const std::vector<BuildOutcome>& built) {
+    for (const auto& one : built) {
+      if (!one.machine.empty()) trouble_ = one.machine;
+    }
   }
 
   bool passes_basic(const Version& version) {
@@ -324,6 +391,9 @@ class Judge {
     using Verdict = TrialResult::Verdict;
     const auto seconds = std::chrono::duration<double>(Clock::now() - started_).count();
     const auto& version = versions_.suspects[result.version % versions_.suspects.size()];
+    const bool survived =
+        result.verdict == Verdict::breaks_nothing || result.verdict == Verdict::too_rarely;
+    if (survived && !trouble_.empty()) return unclear(trouble_);
     switch (result.verdict) {
       case Verdict::tells_apart: {
         killed_ = version.hash;
@@ -373,7 +443,12 @@ class Judge {
   std::filesystem::path disguises_;
   std::uint64_t seed_ = 0;
   std::vector<bool> buildable_;
+  std::size_t fresh_of_ = static_cast<std::size_t>(-1);  // the suspect with fresh copies
+  std::vector<FreshCopy> fresh_copies_;
+  std::vector<std::vector<std::filesystem::path>> right_copies_;  // of each right version
+  std::size_t turn_ = 0;
   unsigned test_seconds_ = 0;  // 0: not measured yet
+  std::string trouble_;        // what kept the machine from building a version
   std::string last_failure_;
   std::string killed_;
   double run_seconds_ = 0;

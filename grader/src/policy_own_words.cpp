@@ -20,6 +20,29 @@ constexpr auto operators = std::to_array<std::string_view>(
      "__alignof__", "typeof", "typeof_unqual", "__typeof", "__typeof__", "__decltype",
      "__builtin_offsetof"});
 
+// They look at bytes: of an object, whose layout is a version's own affair, or of its machine code.
+constexpr auto raw_looks = std::to_array<std::string_view>({"reinterpret_cast",
+                                                            "bit_cast",
+                                                            "launder",
+                                                            "start_lifetime_as",
+                                                            "start_lifetime_as_array",
+                                                            "memcpy",
+                                                            "memmove",
+                                                            "mempcpy",
+                                                            "memccpy",
+                                                            "memcmp",
+                                                            "memchr",
+                                                            "memrchr",
+                                                            "memmem",
+                                                            "wmemcpy",
+                                                            "wmemmove",
+                                                            "wmemcmp",
+                                                            "wmemchr",
+                                                            "bcmp",
+                                                            "bcopy",
+                                                            "fwrite",
+                                                            "union"});
+
 constexpr auto concepts = std::to_array<std::string_view>({"same_as",
                                                            "derived_from",
                                                            "convertible_to",
@@ -169,6 +192,40 @@ std::optional<std::string> object_to_type_question(Tokens tokens, std::size_t at
   return std::nullopt;
 }
 
+// (const unsigned char*)&futures::async. A `*` before a `)` is part of a type; of a cast, when what
+// follows is an operand.
+bool casts_to_pointer(Tokens tokens, std::size_t at) {
+  if (!is(tokens, at, "*") || at == 0 || tokens[at - 1].text == "(") return false;
+  auto close = at + 1;
+  while (is(tokens, close, "const") || is(tokens, close, "*")) ++close;
+  if (!is(tokens, close, ")") || close + 1 >= tokens.size()) return false;
+  constexpr auto of_a_function = std::to_array<std::string_view>(
+      {"const", "volatile", "noexcept", "mutable", "override", "final", "requires", "try",
+       "constexpr", "static", "nullptr"});
+  const auto& next = tokens[close + 1];
+  if (next.kind == TokenKind::identifier) return !one_of(next.text, of_a_function);
+  if (next.text == "&") {
+    return close + 2 < tokens.size() && tokens[close + 2].kind == TokenKind::identifier;
+  }
+  return next.text == "(" || next.text == "*";
+}
+
+std::optional<std::string> object_to_raw_look(Tokens tokens, std::size_t at) {
+  const std::string_view word = tokens[at].text;
+  if (one_of(word, raw_looks)) return looks_inside(fmt::format("`{}`", word));
+  if (word == "void") {
+    const auto star = is(tokens, at + 1, "const") ? at + 2 : at + 1;
+    if (is(tokens, star, "*")) return looks_inside("a pointer to void");
+  }
+  const bool cast = word == "static_cast" || word == "const_cast";
+  if (cast && is(tokens, at + 1, "<")) {
+    const auto end = behind(tokens, at + 1, "<", ">");
+    if (end >= 2 && is(tokens, end - 2, "*")) return looks_inside("a cast to a pointer");
+  }
+  if (casts_to_pointer(tokens, at)) return looks_inside("a cast to a pointer");
+  return std::nullopt;
+}
+
 std::optional<std::string> object_to_written_name(Tokens tokens, std::size_t at,
                                                   const BorrowedMacros& macros) {
   const std::string_view word = tokens[at].text;
@@ -253,6 +310,7 @@ std::optional<Objection> object_to_words(Tokens tokens, const OwnTestContext& co
       }
       if (!reason && !context.expanded) reason = object_to_written_name(tokens, i, *context.macros);
     }
+    if (!reason && !context.expanded) reason = object_to_raw_look(tokens, i);
     const bool member_of = is(tokens, i, "::") && is(tokens, i + 1, "*");
     if (!reason && (member_of || points_to_member(tokens, i, context.own))) {
       reason = looks_inside("a pointer to a member (write a lambda that calls it)");

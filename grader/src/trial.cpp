@@ -107,7 +107,8 @@ class Trial {
     int right_runs = 0;
     for (const int look : looks) {
       if (!confirm(suspect, look, tally, right_runs)) return ended_;
-      if (chance_of_luck(tally, right_runs) <= luck_limit) {
+      const bool everywhere = !players_.each_build_broke || players_.each_build_broke(suspect);
+      if (everywhere && chance_of_luck(tally, right_runs) <= luck_limit) {
         return TrialResult{Verdict::tells_apart, suspect, tally, right_runs, how};
       }
     }

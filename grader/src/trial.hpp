@@ -33,8 +33,11 @@ struct Players {
   std::function<Played(std::size_t)> play_suspect;
   // Called once before suspects [from, to) are first played: time to build them.
   std::function<void(std::size_t from, std::size_t to)> prepare = {};
-  // Asked once when a suspect broke: is it a version that counts (builds, passes Basic)?
+  // Asked once when a suspect broke: is it a version that counts (builds, passes Basic)? From then
+  // on, that is while the runs are counted, other builds may be played than before.
   std::function<bool(std::size_t)> counts = {};
+  // Asked when the runs of a suspect would be evidence enough: has each build of it broken?
+  std::function<bool(std::size_t)> each_build_broke = {};
   // True ends the trial as unclear: interrupted, or out of time.
   std::function<bool()> out_of_time = {};
 };

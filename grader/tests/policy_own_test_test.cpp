@@ -69,6 +69,21 @@ INSTANTIATE_TEST_SUITE_P(
               "function_name"}));
 
 INSTANTIATE_TEST_SUITE_P(
+    Bytes, OwnTestTricks,
+    testing::Values(
+        Trick{"auto* code = reinterpret_cast<const char*>(&futures::async);", "reinterpret_cast"},
+        Trick{"const auto bits = std::bit_cast<std::array<char, 8>>(call);", "bit_cast"},
+        Trick{"void look(P& p) { std::memcpy(bytes, &p, 8); }", "memcpy"},
+        Trick{"union Both { P p; char bytes[8]; };", "`union`"},
+        Trick{"const void* place = &future;", "pointer to void"},
+        Trick{"void const* place = &future;", "pointer to void"},
+        Trick{"auto* code = (const unsigned char*)&futures::async;", "cast to a pointer"},
+        Trick{"auto* code = (const unsigned char* const)call;", "cast to a pointer"},
+        Trick{"auto* code = (unsigned char*)(call);", "cast to a pointer"},
+        Trick{"#define LOOK(x) ((char*)x)", "cast to a pointer"},
+        Trick{"auto* code = static_cast<const char*>(found);", "cast to a pointer"}));
+
+INSTANTIATE_TEST_SUITE_P(
     Types, OwnTestTricks,
     testing::Values(
         Trick{"const bool easy = std::is_trivially_copyable_v<Promise>;", "is_trivially_copyable"},
@@ -172,6 +187,10 @@ decltype(auto) same(auto&& value) { return value; }
 const bool requires_nothing = true;  // requires, sizeof and friend in a comment
 const char* text = "sizeof(x) requires friend __COUNTER__";
 constexpr auto call = &futures::async;
+void callback(int (*)(int), const char*) noexcept;
+struct Visitor { void visit(const Order*) const; std::function<void(Order*)> next; };
+const auto each_of = [](const Order*, int* last) mutable { return last; };
+const int product = (2 * 3) * (static_cast<int>(rate) * 4);
 bool in_order(const std::vector<int>& all) {
   return std::is_sorted(all.begin(), all.end()) && std::ranges::is_sorted(all) && is_ready<int>(0);
 }

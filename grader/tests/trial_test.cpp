@@ -121,6 +121,63 @@ TEST(Odds, AFalseDenialIsAsRareAsGradingMdSays) {
   EXPECT_GT(denied(0.1), 0.5) << "mostly hears that this is too rare";
 }
 
+// A test that looks at what a compiler made of a version, where a version's builds look different:
+// each build breaks, or never does, with a chance of `rate`. Before the runs that count, right
+// versions are built once more, and the suspect three times.
+double belief_in_one_that_looks_at_builds(double rate, int trials) {
+  constexpr std::size_t rights = 3;
+  constexpr std::size_t copies = 3;
+  std::mt19937_64 chance(11);
+  std::bernoulli_distribution coin(rate);
+  const auto all = [&](std::size_t count) {
+    std::vector<char> broken(count);
+    for (char& one : broken) one = coin(chance) ? 1 : 0;
+    return broken;
+  };
+  int believed = 0;
+  for (int i = 0; i < trials; ++i) {
+    std::vector<std::vector<char>> right_copies = {all(rights)};
+    std::vector<std::size_t> right_turns(rights);
+    const auto suspects = all(kSuspects);
+    std::vector<char> fresh;
+    std::size_t chosen = kSuspects;
+    std::size_t turn = 0;
+    std::vector<char> seen(copies);
+    const auto end = [](bool broken) { return Played{broken ? End::broke : End::passed, "it"}; };
+    const Players players{
+        .rights = rights,
+        .suspects = kSuspects,
+        .play_right =
+            [&](std::size_t number, std::size_t) {
+              return end(right_copies[right_turns[number]++ % right_copies.size()][number] != 0);
+            },
+        .play_suspect =
+            [&](std::size_t suspect) {
+              if (suspect != chosen) return end(suspects[suspect] != 0);
+              const auto copy = turn++ % copies;
+              seen[copy] |= fresh[copy];
+              return end(fresh[copy] != 0);
+            },
+        .counts =
+            [&](std::size_t suspect) {
+              chosen = suspect;
+              fresh = all(copies);
+              right_copies.push_back(all(rights));
+              seen.assign(copies, 0);
+              return true;
+            },
+        .each_build_broke = [&](std::size_t) { return std::ranges::count(seen, 0) == 0; }};
+    believed += try_test(players, chance).verdict == Verdict::tells_apart ? 1 : 0;
+  }
+  return believed / static_cast<double>(trials);
+}
+
+TEST(Odds, ATestThatLooksAtBuildsIsBelievedAsRarelyAsGradingMdSays) {
+  for (const double rate : {0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7}) {
+    EXPECT_LT(belief_in_one_that_looks_at_builds(rate, 20'000), 0.006) << "a coin of " << rate;
+  }
+}
+
 TEST(Odds, ChanceOfLuckIsFishersExactTest) {
   EXPECT_DOUBLE_EQ(chance_of_luck({.runs = 2, .broken = 2}, 2), 1.0 / 6);
   EXPECT_DOUBLE_EQ(chance_of_luck({.runs = 8, .broken = 0}, 16), 1);

@@ -23,8 +23,12 @@ struct Pairing {
   std::string version;
   int runs = 0;
   int failed = 0;
+  int without_verdict = 0;
   std::string trouble;  // does not build, or what the first failure said
 };
+
+// So often in all is a run tried that the machine was too busy for.
+constexpr int kTries = 3;
 
 std::vector<Pairing> pairings_of(const Workbook& workbook, const AuditRequest& request) {
   std::vector<Pairing> pairings;
@@ -44,6 +48,7 @@ std::vector<Pairing> pairings_of(const Workbook& workbook, const AuditRequest& r
                           .version = fs::relative(header, task.solution).string(),
                           .runs = 0,
                           .failed = 0,
+                          .without_verdict = 0,
                           .trouble = {}});
     }
   }
@@ -57,10 +62,17 @@ void run_once(Pairing& pairing, Bench& bench, std::mutex& mutex, const Setting& 
   RunOptions options;
   options.use_cache = false;
   options.seed = std::random_device{}();
-  const auto result = result_of(Flavour::plain, bench.run(pairing.program, options, setting.stop));
-  const auto mark = mark_of(result);
-  if (mark == Mark::off || mark == Mark::unclear) return;
+  FlavourResult result;
+  auto mark = Mark::unclear;
+  for (int i = 0; i < kTries && mark == Mark::unclear && !setting.stop.stop_requested(); ++i) {
+    result = result_of(Flavour::plain, bench.run(pairing.program, options, setting.stop));
+    mark = mark_of(result);
+  }
   const std::lock_guard lock(mutex);
+  if (mark == Mark::off || mark == Mark::unclear) {
+    ++pairing.without_verdict;
+    return;
+  }
   ++pairing.runs;
   if (mark == Mark::ok) return;
   ++pairing.failed;
@@ -98,12 +110,15 @@ int audit_own_tests(const Setting& setting, const AuditRequest& request) {
     runs += pairing.runs;
     if (pairing.runs > 0 && pairing.failed == 0) continue;
     ++bad;
-    setting.screen.say(fmt::format("  FAIL: my_test.cpp of task {} on {}: {} of {} runs failed\n{}",
-                                   pairing.task->number, pairing.version, pairing.failed,
-                                   pairing.runs, pairing.trouble));
+    const auto what =
+        pairing.runs == 0 && pairing.without_verdict > 0
+            ? fmt::format("no verdict in {} runs: the machine is too busy", pairing.without_verdict)
+            : fmt::format("{} of {} runs failed", pairing.failed, pairing.runs);
+    setting.screen.say(fmt::format("  FAIL: my_test.cpp of task {} on {}: {}\n{}",
+                                   pairing.task->number, pairing.version, what, pairing.trouble));
   }
   setting.screen.say(fmt::format(
-      "  The references' own tests met {} right versions in {} runs: {} of them failed.",
+      "  The references' own tests met {} right versions in {} runs: {} of them without success.",
       pairings.size(), runs, bad));
   return bad == 0 && runs > 0 ? status_done : status_below;
 }
