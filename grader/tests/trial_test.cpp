@@ -2,6 +2,7 @@
 #include "trial.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <gtest/gtest.h>
@@ -74,19 +75,28 @@ TEST(Odds, ATestThatNeverFailsBreaksNothing) {
   EXPECT_EQ(share({}, Verdict::breaks_nothing, 100), 1);
 }
 
-// The chance that a version which breaks with probability `on_suspect` in a run is believed to be
-// broken, when right ones break with `on_right`: exactly, one run at a time.
+// The chance that a version which breaks with probability `on_suspect` in a run, on any of its
+// copies, is believed to be broken, when right ones break with `on_right`: exactly, one run at a
+// time.
 double chance_of_belief(double on_suspect, double on_right) {
-  std::vector<double> broken = {1};  // by number of failures: the chance to be still undecided
+  constexpr std::size_t copies = 3;
+  constexpr std::size_t every_copy = (1U << copies) - 1;
+  // By number of failures, and by the set of copies that have failed: the chance to be undecided.
+  std::vector<std::array<double, every_copy + 1>> broken(1);
+  broken[0][0] = 1;
   double believed = 0;
   int runs = 0;
   for (const int look : looks) {
     for (; runs < look; ++runs) {
       const double rights_pass = (1 - on_right) * (1 - on_right);
-      std::vector<double> next(broken.size() + 1);
+      const auto copy = std::size_t{1} << static_cast<std::size_t>(runs) % copies;
+      std::vector<std::array<double, every_copy + 1>> next(broken.size() + 1);
       for (std::size_t k = 0; k < broken.size(); ++k) {
-        next[k] += broken[k] * rights_pass * (1 - on_suspect);
-        next[k + 1] += broken[k] * rights_pass * on_suspect;
+        for (std::size_t failed = 0; failed <= every_copy; ++failed) {
+          const double here = broken[k][failed] * rights_pass;
+          next[k][failed] += here * (1 - on_suspect);
+          next[k + 1][failed | copy] += here * on_suspect;
+        }
       }
       broken = std::move(next);
     }
@@ -94,7 +104,7 @@ double chance_of_belief(double on_suspect, double on_right) {
       if (chance_of_luck({.runs = look, .broken = static_cast<int>(k)}, 2 * look) > luck_limit) {
         continue;
       }
-      believed += std::exchange(broken[k], 0);
+      believed += std::exchange(broken[k][every_copy], 0);
     }
   }
   return believed;
@@ -114,10 +124,10 @@ TEST(Odds, AFalseDenialIsAsRareAsGradingMdSays) {
     return unnoticed + (1 - unnoticed) * (1 - chance_of_belief(rate, 0));
   };
   EXPECT_NEAR(denied(0.5), 15e-6, 0.5e-6);
-  EXPECT_NEAR(denied(0.3), 35e-4, 0.5e-4);
-  EXPECT_NEAR(denied(0.25), 15e-3, 0.5e-3);
-  EXPECT_NEAR(denied(0.2), 0.08, 0.005);
-  EXPECT_NEAR(denied(0.15), 0.38, 0.005);
+  EXPECT_NEAR(denied(0.3), 37e-4, 0.5e-4);
+  EXPECT_NEAR(denied(0.25), 16e-3, 0.5e-3);
+  EXPECT_NEAR(denied(0.2), 0.087, 0.0005);
+  EXPECT_NEAR(denied(0.15), 0.386, 0.0005);
   EXPECT_GT(denied(0.1), 0.5) << "mostly hears that this is too rare";
 }
 
