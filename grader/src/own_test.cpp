@@ -10,6 +10,7 @@
 
 #include "digest.hpp"
 #include "machine.hpp"
+#include "own_test_copies.hpp"
 #include "own_test_memory.hpp"
 #include "own_test_versions.hpp"
 #include "rules_digest.hpp"
@@ -25,16 +26,11 @@ using Clock = std::chrono::steady_clock;
 using End = Played::End;
 
 constexpr std::chrono::seconds kLongest{90};
-constexpr std::size_t kRights = 3;
-// A test that looks at what a compiler made of a version, and not at what it does, tosses a coin
-// for each build. A version that it breaks is compiled anew, so often, and so are all right ones.
-constexpr std::size_t kFreshCopies = 3;
 constexpr double kSlow = 2;  // seconds for one run
 // A version may take so many times what the learner's own took, within these seconds.
 constexpr double kPatience = 20;
 constexpr double kLeastSeconds = 6;
 constexpr double kMostSeconds = 15;
-constexpr Flavour kFlavours[] = {Flavour::plain, Flavour::thread};
 
 const char* circumstances(Flavour flavour) {
   return flavour == Flavour::thread ? " under ThreadSanitizer" : "";
@@ -54,12 +50,6 @@ OwnTestReport unclear(std::string why) {
   return report;
 }
 
-// Of the suspect whose runs are counted.
-struct FreshCopy {
-  std::filesystem::path file;
-  bool broke = false;
-};
-
 // One own test and everything it is played against.
 class Judge {
  public:
@@ -76,8 +66,9 @@ class Judge {
     }
     const auto folder = own_.workbook->build_dir / "own_test";
     OwnTestMemory memory(folder, key_of(*mine.text));
-    disguises_ = folder / fmt::format("{:016x}", memory.seed());
-    seed_ = memory.seed();
+    copies_.emplace(
+        versions_, folder / fmt::format("{:016x}", memory.seed()), memory.seed(),
+        [this](const auto& header, Flavour flavour) { return program(header, flavour); });
 
     const auto on_current = "current " + versions_.current.hash;
     const auto on_versions = "versions " + hash_of_suspects();
@@ -194,44 +185,27 @@ class Judge {
     if (test_seconds_ == 0) {  // the learner's header was tried in an earlier grading
       limit_tests(run_once(program(versions_.current.original, Flavour::plain)).seconds);
     }
-    choose_rights();
-    for (auto& right : versions_.rights) {
-      disguise(right, disguises_, seed_);
-      right_copies_.push_back({right.disguised});
-    }
     if (auto problem = build_rights()) return *problem;
     std::random_device device;
     std::mt19937_64 chance(device());
-    const auto per_flavour = versions_.suspects.size();
     started_ = Clock::now();
     const Players players{
-        .rights = versions_.rights.size(),
-        .suspects = per_flavour * std::size(kFlavours),
+        .rights = copies_->rights(),
+        .suspects = copies_->suspects(),
         .play_right =
             [&](std::size_t right, std::size_t like) {
-              return play_right(right, kFlavours[like / per_flavour]);
+              return played(run_once(copies_->next_of_right(right, copies_->flavour(like))));
             },
         .play_suspect = [&](std::size_t suspect) { return play_suspect(suspect); },
         .prepare = [&](std::size_t from, std::size_t to) { prepare(from, to); },
         .counts =
             [&](std::size_t suspect) {
-              return passes_basic(versions_.suspects[suspect % per_flavour]) &&
-                     compile_anew(suspect);
+              return passes_basic(copies_->version(suspect)) && compile_anew(suspect);
             },
-        .each_build_broke =
-            [&](std::size_t) { return std::ranges::all_of(fresh_copies_, &FreshCopy::broke); },
+        .each_build_broke = [&](std::size_t) { return copies_->each_fresh_copy_broke(); },
         .out_of_time =
             [&] { return stop_.stop_requested() || Clock::now() - started_ > longest(); }};
     return told(try_test(players, chance));
-  }
-
-  // The reference and a few others: each costs a compilation, and which ones is not to be foreseen.
-  void choose_rights() {
-    auto& rights = versions_.rights;
-    if (rights.size() <= kRights) return;
-    std::mt19937_64 chance(seed_);
-    std::shuffle(rights.begin() + 1, rights.end(), chance);
-    rights.resize(kRights);
   }
 
   // As much time as the test would get on a machine of its own.
@@ -242,11 +216,7 @@ class Judge {
 
   std::optional<OwnTestReport> build_rights() {
     say("compiling it against right versions");
-    std::vector<Program> programs;
-    for (const auto& right : versions_.rights) {
-      programs.push_back(program(right.disguised, Flavour::plain));
-    }
-    for (const auto& built : bench_.build(programs, {}, stop_)) {
+    for (const auto& built : bench_.build(copies_->of_rights(), {}, stop_)) {
       if (!built.machine.empty()) return unclear(built.machine);
       if (!built.ok) {
         return no(
@@ -259,69 +229,26 @@ class Judge {
   }
 
   void prepare(std::size_t from, std::size_t to) {
-    const auto per_flavour = versions_.suspects.size();
-    std::vector<Program> programs;
-    for (auto suspect = from; suspect < to; ++suspect) {
-      auto& version = versions_.suspects[suspect % per_flavour];
-      disguise(version, disguises_, seed_);
-      programs.push_back(program(version.disguised, kFlavours[suspect / per_flavour]));
-    }
-    say(fmt::format("against earlier versions {} and {} of {}{}", from % per_flavour + 1,
-                    (to - 1) % per_flavour + 1, per_flavour,
-                    circumstances(kFlavours[from / per_flavour])));
-    const auto built = bench_.build(programs, {}, stop_);
-    buildable_.resize(to);
-    for (auto suspect = from; suspect < to; ++suspect)
-      buildable_[suspect] = built[suspect - from].ok;
+    say(fmt::format("against earlier versions {} and {} of {}{}", copies_->place(from) + 1,
+                    copies_->place(to - 1) + 1, versions_.suspects.size(),
+                    circumstances(copies_->flavour(from))));
+    const auto built = bench_.build(copies_->of_suspects(from, to), {}, stop_);
+    for (const auto& one : built) buildable_.push_back(one.ok);
     remember_trouble(built);
   }
 
-  // On its copies, in turn.
-  Played play_right(std::size_t right, Flavour flavour) {
-    auto& copies = right_copies_[right];
-    std::ranges::rotate(copies, copies.begin() + 1);
-    return played(run_once(program(copies.back(), flavour)));
-  }
-
-  // On its fresh copies, in turn, once there are any.
   Played play_suspect(std::size_t suspect) {
     if (!buildable_[suspect]) return {};
-    const auto flavour = kFlavours[suspect / versions_.suspects.size()];
-    if (fresh_of_ != suspect) {
-      const auto& version = versions_.suspects[suspect % versions_.suspects.size()];
-      return played(run_once(program(version.disguised, flavour)));
-    }
-    auto& copy = fresh_copies_[turn_++ % fresh_copies_.size()];
-    auto result = played(run_once(program(copy.file, flavour)));
-    copy.broke |= result.end == End::broke;
+    const auto program = copies_->next_of_suspect(suspect);
+    auto result = played(run_once(program));
+    if (result.end == End::broke) copies_->broke(program);
     return result;
   }
 
-  // More disguises for the right versions, and others for a suspect: what the test saw in those
-  // that it knows will not be there again unless it is what the version does. False: they don't
-  // compile.
+  // False: the copies don't compile.
   bool compile_anew(std::size_t suspect) {
     say("on fresh copies of a version that it broke");
-    const auto flavour = kFlavours[suspect / versions_.suspects.size()];
-    std::random_device device;
-    std::vector<Program> programs;
-    const auto copy = [&](Version& version) {
-      const auto seed = std::uint64_t{device()} << 32 | device();
-      disguise(version, disguises_, seed);
-      programs.push_back(program(version.disguised, flavour));
-    };
-    fresh_of_ = suspect;
-    fresh_copies_.clear();
-    auto version = versions_.suspects[suspect % versions_.suspects.size()];
-    for (std::size_t i = 0; i < kFreshCopies; ++i) {
-      copy(version);
-      fresh_copies_.push_back({.file = version.disguised});
-    }
-    for (std::size_t i = 0; i < versions_.rights.size(); ++i) {
-      copy(versions_.rights[i]);
-      right_copies_[i].push_back(versions_.rights[i].disguised);
-    }
-    const auto built = bench_.build(programs, {}, stop_);
+    const auto built = bench_.build(copies_->anew(suspect), {}, stop_);
     remember_trouble(built);
     return std::ranges::all_of(built, &BuildOutcome::ok);
   }
@@ -390,20 +317,19 @@ class Judge {
   OwnTestReport told(const TrialResult& result) {
     using Verdict = TrialResult::Verdict;
     const auto seconds = std::chrono::duration<double>(Clock::now() - started_).count();
-    const auto& version = versions_.suspects[result.version % versions_.suspects.size()];
     const bool survived =
         result.verdict == Verdict::breaks_nothing || result.verdict == Verdict::too_rarely;
     if (survived && !trouble_.empty()) return unclear(trouble_);
     switch (result.verdict) {
       case Verdict::tells_apart: {
+        const auto& version = copies_->version(result.version);
         killed_ = version.hash;
         return {.verdict = OwnTest::qualified,
                 .why = fmt::format("it broke {}", version.name),
                 .detail = {},
                 .version = version.name,
                 .flaw = version.flaw,
-                .how = result.how +
-                       circumstances(kFlavours[result.version / versions_.suspects.size()]),
+                .how = result.how + circumstances(copies_->flavour(result.version)),
                 .runs = result.suspect,
                 .right_runs = result.right_runs,
                 .seconds = seconds};
@@ -411,14 +337,15 @@ class Judge {
       case Verdict::breaks_right:
         return no(fmt::format("it fails on {} too, and that one is right: a test that fails at "
                               "random, or asks for more than the contract, proves nothing",
-                              versions_.rights[result.version].name),
+                              copies_->right(result.version).name),
                   last_failure_);
       case Verdict::breaks_nothing:
         return no(fmt::format("it passes on everything: {} wrong versions survived it",
                               versions_.suspects.size()));
       case Verdict::too_rarely:
         return no(fmt::format("it broke {} in only {} of {} runs: too rarely to tell from luck",
-                              version.name, result.suspect.broken, result.suspect.runs));
+                              copies_->version(result.version).name, result.suspect.broken,
+                              result.suspect.runs));
       case Verdict::unclear:
         break;
     }
@@ -440,15 +367,10 @@ class Judge {
   std::stop_token stop_;
   Versions versions_;
   std::filesystem::path source_;
-  std::filesystem::path disguises_;
-  std::uint64_t seed_ = 0;
-  std::vector<bool> buildable_;
-  std::size_t fresh_of_ = static_cast<std::size_t>(-1);  // the suspect with fresh copies
-  std::vector<FreshCopy> fresh_copies_;
-  std::vector<std::vector<std::filesystem::path>> right_copies_;  // of each right version
-  std::size_t turn_ = 0;
-  unsigned test_seconds_ = 0;  // 0: not measured yet
-  std::string trouble_;        // what kept the machine from building a version
+  std::optional<OwnTestCopies> copies_;  // once the text of the test is known
+  std::vector<bool> buildable_;          // of the suspects prepared so far
+  unsigned test_seconds_ = 0;            // 0: not measured yet
+  std::string trouble_;                  // what kept the machine from building a version
   std::string last_failure_;
   std::string killed_;
   double run_seconds_ = 0;
