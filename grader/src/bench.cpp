@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <fmt/format.h>
 #include <mutex>
 #include <thread>
@@ -76,6 +77,48 @@ std::vector<std::string> declared_tests(std::string_view source) {
   }
   return tests;
 }
+
+}  // namespace
+
+namespace {
+
+// The kit of those flavours that can wait, built beside the first programs. Given up when nobody
+// has needed it by the end of its scope.
+class KitBeside {
+ public:
+  KitBeside(const Harness& harness, std::vector<Flavour> flavours, std::stop_token stop)
+      : flavours_(std::move(flavours)),
+        builder_([this, &harness](const std::stop_token& enough) { build(harness, enough); }),
+        on_stop_(std::move(stop), [this] { builder_.request_stop(); }) {}
+
+  // Returns when it has been tried, or `unwanted` is stopped.
+  void wait(Flavour flavour, const std::stop_token& unwanted) {
+    if (std::ranges::find(flavours_, flavour) == flavours_.end()) return;
+    std::unique_lock lock(mutex_);
+    was_tried_.wait(lock, unwanted, [this] { return tried_; });
+  }
+
+ private:
+  void build(const Harness& harness, const std::stop_token& enough) {
+    try {
+      harness.ensure(flavours_, enough);
+    } catch (const std::exception&) {
+      // Who needs it tries again, and tells.
+    }
+    {
+      const std::scoped_lock lock(mutex_);
+      tried_ = true;
+    }
+    was_tried_.notify_all();
+  }
+
+  const std::vector<Flavour> flavours_;
+  std::mutex mutex_;
+  std::condition_variable_any was_tried_;
+  bool tried_ = false;  // guarded by mutex_
+  std::jthread builder_;
+  std::stop_callback<std::function<void()>> on_stop_;
+};
 
 }  // namespace
 
@@ -196,23 +239,48 @@ std::vector<BuildOutcome> Bench::build(
     const bool seen = std::ranges::find(flavours, program.flavour) != flavours.end();
     if (!seen && !state_->builder.known(prepared.back().key)) flavours.push_back(program.flavour);
   }
-  // All at once: the build of the kit then keeps every processor busy.
+  // The plain verdict is what everybody waits for; all others at once keep every processor busy.
+  std::vector<Flavour> later;
+  if (std::ranges::find(flavours, Flavour::plain) != flavours.end()) {
+    later = std::exchange(flavours, {Flavour::plain});
+    std::erase(later, Flavour::plain);
+  }
   state_->harness.ensure(flavours, stop);
+  KitBeside kit(state_->harness, std::move(later), stop);
 
   std::atomic<std::size_t> next = 0;
   std::mutex reporting;
   std::exception_ptr failure;
+  const auto build_one = [&](const Program& program, const Prepared& its) {
+    BuildOutcome outcome;
+    if (program.flavour == Flavour::explored && !explorer_available()) {
+      outcome.machine = "the schedule explorer is not part of this checkout";
+      return outcome;
+    }
+    if (auto known = state_->builder.known(its.key)) return *known;
+    std::stop_source enough;
+    const auto end = [&enough] { enough.request_stop(); };
+    const std::stop_callback on_stop(stop, end);
+    const std::stop_callback on_unwanted(program.wanted, end);
+    kit.wait(program.flavour, enough.get_token());
+    if (!enough.stop_requested()) {
+      state_->harness.ensure(std::array{program.flavour}, stop);
+      outcome = state_->build(program, its, enough.get_token());
+    }
+    const bool ended = outcome.ok || !outcome.error.empty() || !outcome.refused.empty();
+    if (!ended && stop.stop_requested()) {
+      outcome.machine = "interrupted";
+    } else if (!ended && program.wanted.stop_requested()) {
+      outcome = {};
+      outcome.abandoned = true;
+    }
+    return outcome;
+  };
   const auto work = [&] {
     for (auto i = next++; i < programs.size(); i = next++) {
       BuildOutcome outcome;
       try {
-        if (programs[i].flavour == Flavour::explored && !explorer_available()) {
-          outcome.machine = "the schedule explorer is not part of this checkout";
-        } else if (stop.stop_requested()) {
-          outcome.machine = "interrupted";
-        } else {
-          outcome = state_->build(programs[i], prepared[i], stop);
-        }
+        outcome = build_one(programs[i], prepared[i]);
       } catch (...) {
         const std::scoped_lock lock(reporting);
         failure = std::current_exception();

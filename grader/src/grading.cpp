@@ -175,15 +175,17 @@ class Grading {
       FlavourResult result;
       result.flavour = flavour;
       report.flavours.push_back(result);
-      steps_.push_back(
-          {.report = &report,
-           .index = report.flavours.size() - 1,
-           .program = {.task = &task,
-                       .source = task.dir / "suite.cpp",
-                       .header = header.path,
-                       .uses = uses,
-                       .flavour = flavour,
-                       .label = fmt::format("{} {}", task.folder, to_string(flavour))}});
+      steps_.push_back({.report = &report,
+                        .index = report.flavours.size() - 1,
+                        .program = {.task = &task,
+                                    .source = task.dir / "suite.cpp",
+                                    .header = header.path,
+                                    .uses = uses,
+                                    .flavour = flavour,
+                                    .label = fmt::format("{} {}", task.folder, to_string(flavour)),
+                                    .wanted = flavour == Flavour::plain
+                                                  ? std::stop_token{}
+                                                  : plain_decides_[task.number].get_token()}});
     }
   }
 
@@ -210,7 +212,7 @@ class Grading {
     if (plain && built.ok) keep_version(report);
     {
       const std::lock_guard lock(mutex_);
-      result.built = true;
+      result.built = !built.abandoned;
       result.build = built;
       // The others wait for the plain verdict: there may be no point in running them.
       if (!plain && !plain_done_.contains(report.task->number)) {
@@ -231,6 +233,8 @@ class Grading {
       plain_done_.insert(report.task->number);
       held = std::move(held_[report.task->number]);
     }
+    // What is still being built would not be run.
+    if (stops_here(report.flavours.front())) plain_decides_.at(report.task->number).request_stop();
     for (const auto* step : held) {
       queue_->post([this, step] { guarded([&] { run_step(*step); }); });
     }
@@ -286,6 +290,7 @@ class Grading {
 
   void judge(TaskReport& report) {
     if (stop_.stop_requested()) return;
+    if (stops_here(report.flavours.front())) forget_other_flavours(report);
     report.findings = findings_of(report.flavours);
     report.evidence.standing = standing_of(report.flavours);
     if (is_wanted(report.task->number) && report.flavours.front().build.ok) predict(report);
@@ -294,6 +299,16 @@ class Grading {
       if (!report.evidence.copied) note(Event::passed, report);
     }
     settle(report);
+  }
+
+  // How far their builds had come is chance.
+  static void forget_other_flavours(TaskReport& report) {
+    for (auto& result : report.flavours) {
+      if (result.flavour == Flavour::plain) continue;
+      const auto flavour = result.flavour;
+      result = {};
+      result.flavour = flavour;
+    }
   }
 
   void settle(TaskReport& report) {
@@ -419,8 +434,9 @@ class Grading {
   Clock::time_point started_;
 
   std::map<int, std::unique_ptr<TaskReport>> reports_;
-  std::map<int, std::string> sources_;  // the submitted headers, as they were read
-  std::vector<Step> steps_;             // of the wave that runs
+  std::map<int, std::string> sources_;             // the submitted headers, as they were read
+  std::map<int, std::stop_source> plain_decides_;  // stopped: no other flavour is needed
+  std::vector<Step> steps_;                        // of the wave that runs
   WorkQueue* queue_ = nullptr;
 
   std::mutex mutex_;                              // guards what follows, and events_
