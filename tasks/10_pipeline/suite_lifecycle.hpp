@@ -381,6 +381,23 @@ TEST(Lifecycle, FuturesThatOnlyLookLikeACircleAreFine) {
   EXPECT_EQ(outcome(fourth), "value 1");
 }
 
+TEST(Lifecycle, AFunctionMayReturnAPipelineThatIsStillUnderWay) {
+  // It waits for something, and somebody waits for the output: that alone is no circle.
+  Source<int> source;
+  Source<int> inner;
+  const auto under_way =
+      then<int>(forever, ready(1), [&](const Context&, int) { return inner.future; });
+  const auto behind = map<int>(forever, under_way, plus_one);
+  const auto output =
+      then<int>(forever, source.future, [&](const Context&, int) { return behind; });
+  const auto next = map<int>(forever, output, plus_one);
+  source.resolve(1);
+  EXPECT_FALSE(output.settled()) << outcome(output);
+  inner.resolve(5);
+  EXPECT_EQ(outcome(output), "value 6");
+  EXPECT_EQ(outcome(next), "value 7");
+}
+
 TEST(Lifecycle, TwoFunctionsMayReturnTheSamePendingFuture) {
   Source<int> inner;
   const auto give = [&](const Context&, int) { return inner.future; };
