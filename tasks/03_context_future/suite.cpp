@@ -555,6 +555,24 @@ TEST(Explored, OfTwoAwaitsOneGetsTheResultAndOneAnError) {
                                    << first << " and " << second << " (1 stands for an error)";
 }
 
+TEST(Explored, AnAwaiterLeavesThoughAnotherOneStays) {
+  auto gate = std::make_shared<workbook::Gate>();
+  auto future = async_with_context<int>(Context::background(), [gate](const Context&) {
+    gate->wait();
+    return 7;
+  });
+  CancelSource impatient = futures::with_cancel(Context::background());
+  impatient.cancel();
+  int stayed = 0;
+  {
+    const std::jthread patient([&] { stayed = await_for_ever(future).value_or(0); });
+    EXPECT_TRUE(fails_with(futures::await(impatient.context(), future), Errc::cancelled))
+        << "an awaiter whose context has ended does not wait for another one";
+    gate->open();
+  }
+  EXPECT_EQ(stayed, 7);
+}
+
 TEST(Explored, AnExceptionIsAMessageToo) {
   auto future = async_with_context<int>(Context::background(),
                                         [](const Context&) -> Result<int> { throw 42; });

@@ -532,6 +532,24 @@ TEST(Explored, AnAwaiterWhoseCopyThrowsKeepsNobodyWaiting) {
   promise.resolve(Brittle{});
 }
 
+TEST(Explored, WhatIsSecondInARaceIsDroppedToo) {
+  const auto kept_after = [](int resolvers) {
+    const int before = workbook::Tracked::live();
+    Promise<workbook::Tracked> promise;
+    std::vector<std::jthread> others;
+    for (int i = 1; i < resolvers; ++i) {
+      others.emplace_back([&] { promise.resolve(workbook::Tracked{}); });
+    }
+    promise.resolve(workbook::Tracked{});
+    others.clear();
+    return workbook::Tracked::live() - before;
+  };
+  const int of_one = kept_after(1);
+  EXPECT_GE(of_one, 1) << "the promise must keep its value";
+  EXPECT_EQ(kept_after(2), of_one) << "the calls that came second have returned; what does the "
+                                      "value that one of them brought wait for?";
+}
+
 TEST(Explored, ResolveRacesReject) {
   Promise<int> promise;
   ASSERT_FALSE(promise.settled());
@@ -622,6 +640,18 @@ TEST(Explored, SettledStaysTrueWhateverOthersDo) {
   std::jthread other([&] { EXPECT_TRUE(promise.settled()) << "resolve had returned before"; });
   EXPECT_TRUE(promise.settled()) << "resolve has returned; that somebody else is looking at the "
                                     "promise, too, does not change that";
+}
+
+TEST(Explored, AResultIsThereForManyAtOnce) {
+  Promise<int> promise;
+  ASSERT_TRUE(promise.resolve(7));
+  const auto ended = cancelled_context();
+  const auto await = [&] {
+    EXPECT_EQ(said(promise.await(ended)), "the value 7")
+        << "resolve had returned before; that somebody else is being served makes it no less so";
+  };
+  const std::jthread other(await);
+  await();
 }
 
 TEST(Explored, OnceSettledIsTrueTheResultIsThere) {
