@@ -62,6 +62,19 @@ TEST(Explored, WhatSaysThatItIsSettledHasTheResult) {
   }
 }
 
+TEST(Explored, AResultIsThereForManyAtOnce) {
+  auto [future, resolver] = make_future<int>();
+  resolver.resolve(7);
+  auto source = with_cancel(forever);
+  source.cancel();
+  const auto await = [handle = future, ended = source.context()]() mutable {
+    EXPECT_EQ(show(handle.await(ended)), "value 7")
+        << "it was there before; that somebody else is being served makes it no less so";
+  };
+  std::jthread other(await);
+  EXPECT_EQ(show(future.await(source.context())), "value 7");
+}
+
 TEST(Explored, AValueThatCameBeforeTheCancellationWins) {
   auto [future, resolver] = make_future<int>();
   auto source = with_cancel(forever);

@@ -41,6 +41,29 @@ TEST(Explored, ACancellationRacesTheOutcomeOfALazy) {
 }
 
 template <class LazyT>
+void a_value_is_there_for_many_at_once() {
+  CancelSource source = with_cancel(Context::background());
+  LazyT lazy([](const Context&) -> Result<int> { return 7; });
+  ASSERT_TRUE(lazy.await(Context::background()).has_value());
+  source.cancel();
+  const auto await = [&] {
+    const auto result = lazy.await(source.context());
+    EXPECT_TRUE(result == Result<int>(7))
+        << describe(result) << ": "
+        << "it was there before; that somebody else is being served makes it no less so";
+  };
+  std::jthread other(await);
+  await();
+}
+
+TEST(Explored, AValueOfALazyIsThereForManyAtOnce) {
+  a_value_is_there_for_many_at_once<Lazy<int>>();
+}
+TEST(Explored, AValueOfARetryLazyIsThereForManyAtOnce) {
+  a_value_is_there_for_many_at_once<RetryLazy<int>>();
+}
+
+template <class LazyT>
 void an_awaiter_leaves_though_fn_is_deaf() {
   auto may_end = std::make_shared<workbook::Gate>();
   CancelSource source = with_cancel(Context::background());

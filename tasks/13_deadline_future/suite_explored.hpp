@@ -90,6 +90,19 @@ TEST(Explored, AnOutcomeThatWasThereBeforeTheCancellationWins) {
       << "the outcome was there before the context ended";
 }
 
+TEST(Explored, AnOutcomeIsThereForManyAtOnce) {
+  auto future = start_quick_worker();
+  ASSERT_EQ(show(future.await(forever)), "value 7");
+  auto source = with_cancel(forever);
+  source.cancel();
+  const auto await = [handle = future, ended = source.context()]() mutable {
+    EXPECT_EQ(show(handle.await(ended)), "value 7")
+        << "it was there before; that somebody else is being served makes it no less so";
+  };
+  std::jthread other(await);
+  EXPECT_EQ(show(future.await(source.context())), "value 7");
+}
+
 // The first thing an awaiter may do, while the last thing that has happened is go_with_deadline().
 TEST(Explored, ADeadlineThatComesBeforeFnHasBegunIsKept) {
   auto future = start_worker(workbook::patience);
