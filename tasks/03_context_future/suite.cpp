@@ -478,6 +478,16 @@ TEST(Lifecycle, TheFunctionRunsOnceAndItsCapturesAreDestroyed) {
   EXPECT_EQ(*calls, 1) << "the function must run exactly once";
 }
 
+TEST(Lifecycle, CapturesAreDestroyedAfterAnExceptionToo) {
+  const int before = workbook::Tracked::live();
+  auto future = async_with_context<int>(
+      Context::background(),
+      [tracked = workbook::Tracked()](const Context&) -> Result<int> { throw 42; });
+  EXPECT_TRUE(fails_with(await_for_ever(future), Errc::exception));
+  EXPECT_TRUE(workbook::eventually([&] { return workbook::Tracked::live() == before; }))
+      << "the function has thrown, and what it captured is still alive: who keeps it?";
+}
+
 TEST(Explored, ACancelRacesTheResultAndTheResultIsNotLost) {
   auto begun = std::make_shared<std::atomic<bool>>(false);
   CancelSource source = futures::with_cancel(Context::background());

@@ -300,6 +300,15 @@ TEST(Lifecycle, TheFunctionOfGoIsDestroyedOnceItHasRun) {
       << "the function has run, the future is still held: who holds the function's captures?";
 }
 
+TEST(Lifecycle, TheFunctionOfGoIsDestroyedOnceItHasThrown) {
+  const int before = Tracked::live();
+  auto future =
+      go<int>(forever, [captured = Tracked(3)](const Context&) -> Result<int> { throw 42; });
+  EXPECT_EQ(show(future.await(forever)), "error exception");
+  EXPECT_TRUE(workbook::eventually([&] { return Tracked::live() == before; }, 10s))
+      << "the function has thrown, the future is still held: who holds the function's captures?";
+}
+
 TEST(Lifecycle, AnAbandonedProducerStillHearsItsContext) {
   auto source = with_cancel(forever);
   auto ended = std::make_shared<workbook::Gate>();

@@ -185,6 +185,15 @@ TEST(Lifecycle, FnAndItsCapturesAreDestroyedOnceItHasReturned) {
       << "fn has returned, the future is still held: who holds fn's captures?";
 }
 
+TEST(Lifecycle, FnAndItsCapturesAreDestroyedOnceItHasThrown) {
+  const int before = Tracked::live();
+  auto future =
+      go_with_deadline<int>([captured = Tracked(3)](const Context&) -> Result<int> { throw 42; });
+  EXPECT_EQ(show(future.await(forever)), "error exception");
+  EXPECT_TRUE(workbook::eventually([&] { return Tracked::live() == before; }))
+      << "fn has thrown, the future is still held: who holds fn's captures?";
+}
+
 TEST(Lifecycle, FnMayHoldAHandleOnItsOwnWork) {
   const int before = Tracked::live();
   {
