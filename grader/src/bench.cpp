@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <fmt/format.h>
 #include <mutex>
 #include <thread>
@@ -12,6 +11,7 @@
 #include "digest.hpp"
 #include "files.hpp"
 #include "harness.hpp"
+#include "kit_beside.hpp"
 #include "policy.hpp"
 #include "results_cache.hpp"
 #include "runner.hpp"
@@ -77,48 +77,6 @@ std::vector<std::string> declared_tests(std::string_view source) {
   }
   return tests;
 }
-
-}  // namespace
-
-namespace {
-
-// The kit of those flavours that can wait, built beside the first programs. Given up when nobody
-// has needed it by the end of its scope.
-class KitBeside {
- public:
-  KitBeside(const Harness& harness, std::vector<Flavour> flavours, std::stop_token stop)
-      : flavours_(std::move(flavours)),
-        builder_([this, &harness](const std::stop_token& enough) { build(harness, enough); }),
-        on_stop_(std::move(stop), [this] { builder_.request_stop(); }) {}
-
-  // Returns when it has been tried, or `unwanted` is stopped.
-  void wait(Flavour flavour, const std::stop_token& unwanted) {
-    if (std::ranges::find(flavours_, flavour) == flavours_.end()) return;
-    std::unique_lock lock(mutex_);
-    was_tried_.wait(lock, unwanted, [this] { return tried_; });
-  }
-
- private:
-  void build(const Harness& harness, const std::stop_token& enough) {
-    try {
-      harness.ensure(flavours_, enough);
-    } catch (const std::exception&) {
-      // Who needs it tries again, and tells.
-    }
-    {
-      const std::scoped_lock lock(mutex_);
-      tried_ = true;
-    }
-    was_tried_.notify_all();
-  }
-
-  const std::vector<Flavour> flavours_;
-  std::mutex mutex_;
-  std::condition_variable_any was_tried_;
-  bool tried_ = false;  // guarded by mutex_
-  std::jthread builder_;
-  std::stop_callback<std::function<void()>> on_stop_;
-};
 
 }  // namespace
 
@@ -261,7 +219,7 @@ std::vector<BuildOutcome> Bench::build(
     std::stop_source enough;
     const auto end = [&enough] { enough.request_stop(); };
     const std::stop_callback on_stop(stop, end);
-    const std::stop_callback on_unwanted(program.wanted, end);
+    const std::stop_callback on_unwanted(program.unwanted, end);
     kit.wait(program.flavour, enough.get_token());
     if (!enough.stop_requested()) {
       state_->harness.ensure(std::array{program.flavour}, stop);
@@ -270,7 +228,7 @@ std::vector<BuildOutcome> Bench::build(
     const bool ended = outcome.ok || !outcome.error.empty() || !outcome.refused.empty();
     if (!ended && stop.stop_requested()) {
       outcome.machine = "interrupted";
-    } else if (!ended && program.wanted.stop_requested()) {
+    } else if (!ended && program.unwanted.stop_requested()) {
       outcome = {};
       outcome.abandoned = true;
     }

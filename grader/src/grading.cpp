@@ -183,9 +183,9 @@ class Grading {
                                     .uses = uses,
                                     .flavour = flavour,
                                     .label = fmt::format("{} {}", task.folder, to_string(flavour)),
-                                    .wanted = flavour == Flavour::plain
-                                                  ? std::stop_token{}
-                                                  : plain_decides_[task.number].get_token()}});
+                                    .unwanted = flavour == Flavour::plain
+                                                    ? std::stop_token{}
+                                                    : plain_decides_[task.number].get_token()}});
     }
   }
 

@@ -96,8 +96,8 @@ struct Program {
   std::filesystem::path header;             // the version under test, whatever its file name
   std::vector<std::filesystem::path> uses;  // headers for task->uses, in that order
   Flavour flavour = Flavour::plain;
-  std::string label;            // for progress and messages, e.g. "04_promise plain"
-  std::stop_token wanted = {};  // once it is stopped, a build that has not ended is given up
+  std::string label;              // for progress and messages, e.g. "04_promise plain"
+  std::stop_token unwanted = {};  // stopped: a build that has not ended is given up
 };
 
 struct BuildOutcome {
@@ -107,7 +107,7 @@ struct BuildOutcome {
   std::string refused;   // not built or not run, because of what the header contains; says what
   std::string machine;   // not the learner's fault (disk full, killed by others): inconclusive
   bool timed_out = false;
-  bool abandoned = false;  // Program::wanted was stopped first; nothing else is set
+  bool abandoned = false;  // Program::unwanted was stopped first; nothing else is set
   bool cached = false;
   double seconds = 0;
 };

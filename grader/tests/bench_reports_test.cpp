@@ -149,16 +149,16 @@ TEST(Builds, WhatNobodyWantsAnyMoreIsGivenUpAndLeavesNoTrace) {
   const auto build = [&] { return ground.bench().build(std::span(&program, 1), {}, {}).front(); };
   std::stop_source at_once;
   at_once.request_stop();
-  program.wanted = at_once.get_token();
+  program.unwanted = at_once.get_token();
   EXPECT_TRUE(build().abandoned);
   std::stop_source midway;
-  program.wanted = midway.get_token();
+  program.unwanted = midway.get_token();
   {
     const std::jthread changes_its_mind([&] { midway.request_stop(); });
     const auto outcome = build();
     EXPECT_NE(outcome.abandoned, outcome.ok) << outcome.error << outcome.refused << outcome.machine;
   }
-  program.wanted = {};
+  program.unwanted = {};
   const auto outcome = build();
   EXPECT_TRUE(outcome.ok) << outcome.error << outcome.refused << outcome.machine;
 }
