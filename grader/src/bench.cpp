@@ -198,17 +198,15 @@ std::vector<BuildOutcome> Bench::build(
     if (!seen && !state_->builder.known(prepared.back().key)) flavours.push_back(program.flavour);
   }
   // The plain verdict is what everybody waits for; all others at once keep every processor busy.
-  std::vector<Flavour> later;
-  if (std::ranges::find(flavours, Flavour::plain) != flavours.end()) {
-    later = std::exchange(flavours, {Flavour::plain});
-    std::erase(later, Flavour::plain);
+  if (std::erase(flavours, Flavour::plain) > 0) {
+    state_->harness.ensure(std::array{Flavour::plain}, stop);
   }
-  state_->harness.ensure(flavours, stop);
-  KitBeside kit(state_->harness, std::move(later), stop);
+  KitBeside kit(state_->harness, std::move(flavours), stop);
 
   std::atomic<std::size_t> next = 0;
   std::mutex reporting;
   std::exception_ptr failure;
+  std::atomic<bool> failed = false;
   const auto build_one = [&](const Program& program, const Prepared& its) {
     BuildOutcome outcome;
     if (program.flavour == Flavour::explored && !explorer_available()) {
@@ -222,6 +220,7 @@ std::vector<BuildOutcome> Bench::build(
     const std::stop_callback on_unwanted(program.unwanted, end);
     kit.wait(program.flavour, enough.get_token());
     if (!enough.stop_requested()) {
+      // With `stop`: a kit that others need is not given up with this program.
       state_->harness.ensure(std::array{program.flavour}, stop);
       outcome = state_->build(program, its, enough.get_token());
     }
@@ -235,13 +234,14 @@ std::vector<BuildOutcome> Bench::build(
     return outcome;
   };
   const auto work = [&] {
-    for (auto i = next++; i < programs.size(); i = next++) {
+    for (auto i = next++; i < programs.size() && !failed; i = next++) {
       BuildOutcome outcome;
       try {
         outcome = build_one(programs[i], prepared[i]);
       } catch (...) {
         const std::scoped_lock lock(reporting);
         failure = std::current_exception();
+        failed = true;
         return;
       }
       const std::scoped_lock lock(reporting);

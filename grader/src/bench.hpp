@@ -44,7 +44,8 @@ class Bench {
 
   // Builds all programs, in the given order as far as cores allow. on_ready is called once per
   // program as soon as it is built (or is not going to be), one call at a time, from any thread.
-  // Throws MachineError when nothing can be built at all.
+  // A program whose `unwanted` is stopped before it is built is reported as abandoned. Throws
+  // MachineError when nothing more can be built, maybe after some programs have been reported.
   std::vector<BuildOutcome> build(std::span<const Program> programs,
                                   std::function<void(std::size_t, const BuildOutcome&)> on_ready,
                                   std::stop_token stop);

@@ -24,24 +24,26 @@ class KitBeside {
         builder_([this, &harness](const std::stop_token& enough) { build(harness, enough); }),
         on_stop_(std::move(stop), [this] { builder_.request_stop(); }) {}
 
-  // Returns when it has been tried, or `unwanted` is stopped. The kit may still not be there: ask
-  // the harness for it.
+  // Returns when it is there, or `unwanted` is stopped. Throws what kept it from being built.
   void wait(Flavour flavour, const std::stop_token& unwanted) {
     if (std::ranges::find(flavours_, flavour) == flavours_.end()) return;
     std::unique_lock lock(mutex_);
-    was_tried_.wait(lock, unwanted, [this] { return tried_; });
+    const bool tried = was_tried_.wait(lock, unwanted, [this] { return tried_; });
+    if (tried && failure_) std::rethrow_exception(failure_);
   }
 
  private:
   void build(const Harness& harness, const std::stop_token& enough) {
+    std::exception_ptr failure;
     try {
       harness.ensure(flavours_, enough);
-    } catch (const std::exception&) {
-      // Who needs it tries again, and tells.
+    } catch (...) {
+      failure = std::current_exception();  // for whoever needs it
     }
     {
       const std::scoped_lock lock(mutex_);
       tried_ = true;
+      failure_ = failure;
     }
     was_tried_.notify_all();
   }
@@ -49,7 +51,8 @@ class KitBeside {
   const std::vector<Flavour> flavours_;
   std::mutex mutex_;
   std::condition_variable_any was_tried_;
-  bool tried_ = false;  // guarded by mutex_
+  bool tried_ = false;          // guarded by mutex_
+  std::exception_ptr failure_;  // guarded by mutex_
   std::jthread builder_;
   std::stop_callback<std::function<void()>> on_stop_;
 };

@@ -8,7 +8,7 @@
 #include <functional>
 #include <vector>
 
-#include "bench.hpp"
+#include "model.hpp"
 #include "own_test_versions.hpp"
 
 namespace grader {

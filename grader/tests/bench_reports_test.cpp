@@ -2,9 +2,6 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <random>
-#include <stop_token>
-#include <thread>
 
 #include "files.hpp"
 #include "hostile_corpus.hpp"
@@ -131,36 +128,6 @@ TEST(Rules, AHeaderThatIsCarefulOnlyUnderASanitizerIsRefused) {
                         .label = "careful"};
   const auto built = ground.bench().build(std::span(&program, 1), {}, {}).front();
   EXPECT_TRUE(built.refused.contains("another program")) << built.refused << built.error;
-}
-
-TEST(Builds, WhatNobodyWantsAnyMoreIsGivenUpAndLeavesNoTrace) {
-  Ground ground;
-  const auto header = ground.scratch() / "unwanted/01_first_future/first_future.hpp";
-  fs::create_directories(header.parent_path());
-  // New each time: what was built in an earlier run is simply there.
-  write_whole_file(header, fmt::format(faulty, fmt::format("// {}", std::random_device{}())));
-  const auto& task = ground.task();
-  Program program{.task = &task,
-                  .source = task.dir / "suite.cpp",
-                  .header = header,
-                  .uses = {},
-                  .flavour = Flavour::plain,
-                  .label = "unwanted"};
-  const auto build = [&] { return ground.bench().build(std::span(&program, 1), {}, {}).front(); };
-  std::stop_source at_once;
-  at_once.request_stop();
-  program.unwanted = at_once.get_token();
-  EXPECT_TRUE(build().abandoned);
-  std::stop_source midway;
-  program.unwanted = midway.get_token();
-  {
-    const std::jthread changes_its_mind([&] { midway.request_stop(); });
-    const auto outcome = build();
-    EXPECT_NE(outcome.abandoned, outcome.ok) << outcome.error << outcome.refused << outcome.machine;
-  }
-  program.unwanted = {};
-  const auto outcome = build();
-  EXPECT_TRUE(outcome.ok) << outcome.error << outcome.refused << outcome.machine;
 }
 
 }  // namespace

@@ -296,7 +296,7 @@ TEST(Lifecycle, TheFunctionOfGoIsDestroyedOnceItHasRun) {
   auto future = go<int>(
       forever, [captured = Tracked(3)](const Context&) -> Result<int> { return captured.value; });
   EXPECT_EQ(show(future.await(forever)), "value 3");
-  EXPECT_TRUE(workbook::eventually([&] { return Tracked::live() == before; }, 10s))
+  EXPECT_TRUE(workbook::eventually([&] { return Tracked::live() == before; }))
       << "the function has run, the future is still held: who holds the function's captures?";
 }
 
@@ -305,7 +305,7 @@ TEST(Lifecycle, TheFunctionOfGoIsDestroyedOnceItHasThrown) {
   auto future =
       go<int>(forever, [captured = Tracked(3)](const Context&) -> Result<int> { throw 42; });
   EXPECT_EQ(show(future.await(forever)), "error exception");
-  EXPECT_TRUE(workbook::eventually([&] { return Tracked::live() == before; }, 10s))
+  EXPECT_TRUE(workbook::eventually([&] { return Tracked::live() == before; }))
       << "the function has thrown, the future is still held: who holds the function's captures?";
 }
 
@@ -328,7 +328,7 @@ TEST(Lifecycle, ManyAbandonedFuturesLeaveNothing) {
         go<Tracked>(forever, [](const Context&) -> Result<Tracked> { return Tracked(1); });
     future.on_settled([self = future, captured = Tracked(2)](const Result<Tracked>&) {});
   }
-  EXPECT_TRUE(workbook::eventually([&] { return Tracked::live() == before; }, 10s))
+  EXPECT_TRUE(workbook::eventually([&] { return Tracked::live() == before; }))
       << "all producers have had their time, and some of their values or callbacks are still alive";
 }
 

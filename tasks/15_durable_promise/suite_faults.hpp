@@ -32,7 +32,8 @@ TEST(Basic, NoIdLeavesTheFolderAndNoTwoIdsMeet) {
       ids.push_back({'a', static_cast<char>(high), "0123456789ABCDEF"[low], 'b'});
     }
   }
-  // Alphabets of 64 letters need both cases: some ids get names that differ in nothing else.
+  // Alphabets of 64 letters need both cases: some ids get names that differ in nothing else. Both
+  // ends, because codes of several characters may be packed from either.
   for (char c = '!'; c <= '~'; ++c) {
     ids.push_back(std::string("12") + c);
     ids.push_back(c + std::string("12"));

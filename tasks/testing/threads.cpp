@@ -30,6 +30,7 @@ using namespace std::chrono_literals;
 // Whoever looks every tenth of a second and comes so late was stopped, and so was everybody: a
 // virtual machine whose clock went on while it was not running, a process after SIGSTOP.
 constexpr Clock::duration longest_step = 1500ms;
+// Whoever is switched during so many looks in a row counts as one of the others.
 constexpr int most_looks = 5;
 
 // The beginning of a file of /proc as it is now, empty when it can't be read.

@@ -39,7 +39,7 @@ struct Wait {
 Wait wait_of(int tid);
 
 // How often all threads but the excluded ones were taken off a processor, ended ones included.
-// One system call and a small file per excluded thread, however many threads there are.
+// A few system calls and small files per excluded thread, however many threads there are.
 std::uint64_t switches_of_all_but(std::span<const int> excluded);
 
 // True when the process talks to somebody outside: has a child, or a socket other than `known`.

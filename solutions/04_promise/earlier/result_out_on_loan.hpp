@@ -31,6 +31,7 @@ class Promise {
     auto loan = box_->out.receive(context);
     if (!loan) return std::unexpected(std::move(loan.error()));
     const Ptr result = *std::move(loan);
+    box_->filled = true;    // or settled() could still be waiting for whoever has settled it
     box_->in.send(result);  // the next one, please
     return *result;
   }

@@ -226,9 +226,10 @@ Future<T> go(const Context& context, Fn<Result<T>(const Context&)> fn) {
   auto work = std::make_shared<Work>(std::move(fn), std::move(resolver), nullptr);
   work->self = work;
   spawn([work = work.get()] {
+    std::shared_ptr<Work> self;
     try {
       auto outcome = work->fn(work->writer.context());
-      const auto self = std::exchange(work->self, nullptr);
+      self = std::exchange(work->self, nullptr);
       work->fn = nullptr;
       if (outcome) {
         work->writer.resolve(*std::move(outcome));

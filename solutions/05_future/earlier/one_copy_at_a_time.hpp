@@ -57,12 +57,8 @@ class FutureState {
     }
     lent_ = true;
     lock.unlock();  // copying T is the user's code
-    Result<T> copy = *outcome_;
-    lock.lock();
-    lent_ = false;
-    lock.unlock();
-    settled_.notify_all();
-    return copy;
+    const Return lent{*this};
+    return *outcome_;
   }
 
   bool settled() const {
@@ -89,6 +85,20 @@ class FutureState {
   const Context& context() const { return producer_.context(); }
 
  private:
+  struct Return {
+    FutureState& state;
+    explicit Return(FutureState& s) : state(s) {}
+    Return(const Return&) = delete;
+    Return& operator=(const Return&) = delete;
+    ~Return() {
+      {
+        const std::lock_guard lock(state.mutex_);
+        state.lent_ = false;
+      }
+      state.settled_.notify_all();
+    }
+  };
+
   // Takes the callback by value, so that its captures are gone once it has run. Its exception has
   // nobody to go to: passing it on to whoever settles would cost the other callbacks their turn.
   void run(Callback callback) const {

@@ -36,9 +36,10 @@ class Baton : public std::enable_shared_from_this<Baton<T, Keeps>> {
     // A value that is in the channel beats the end of the context.
     auto taken = ends->second.receive(ctx);
     if (!taken) return std::unexpected(std::move(taken.error()));
-    Result<T> mine = *taken;
-    ends->first.try_send(*std::move(taken));  // for the next one
-    return mine;
+    // For the next one, also when the copy throws.
+    const auto give_back = [&](Result<T>* result) { ends->first.try_send(std::move(*result)); };
+    const std::unique_ptr<Result<T>, decltype(give_back)> mine(&*taken, give_back);
+    return *mine;
   }
 
  private:

@@ -45,11 +45,8 @@ class DeadlineState {
       if (settled_changed_.wait(lock, ctx.stop_token(), free)) {
         lent_ = true;
         lock.unlock();  // copying T is the user's code
-        Result<T> copy = *outcome_;
-        lock.lock();
-        lent_ = false;
-        settled_changed_.notify_all();
-        return copy;
+        const Return lent{*this};
+        return *outcome_;
       }
     }
     // Once more, for a deadline that has passed by now. It is in the timer twice, for ctx and for
@@ -66,6 +63,20 @@ class DeadlineState {
   const Context& context() const { return producer_.context(); }
 
  private:
+  struct Return {
+    DeadlineState& state;
+    explicit Return(DeadlineState& s) : state(s) {}
+    Return(const Return&) = delete;
+    Return& operator=(const Return&) = delete;
+    ~Return() {
+      {
+        const std::lock_guard lock(state.mutex_);
+        state.lent_ = false;
+      }
+      state.settled_changed_.notify_all();
+    }
+  };
+
   // "Is it earlier?" and "then it is the deadline" have to be one step, or the later of two hurried
   // awaiters may win. The context does both under a lock of its own. No thread per await: the
   // context has one entry in the runtime's timer, and tightening moves it.
