@@ -573,11 +573,15 @@ TEST(Explored, AnAwaiterLeavesThoughAnotherOneStays) {
   });
   CancelSource impatient = futures::with_cancel(Context::background());
   impatient.cancel();
+  const auto leaves = [&] {
+    EXPECT_TRUE(fails_with(futures::await(impatient.context(), future), Errc::cancelled))
+        << "an awaiter whose context has ended does not wait for another one";
+  };
+  leaves();
   int stayed = 0;
   {
     const std::jthread patient([&] { stayed = await_for_ever(future).value_or(0); });
-    EXPECT_TRUE(fails_with(futures::await(impatient.context(), future), Errc::cancelled))
-        << "an awaiter whose context has ended does not wait for another one";
+    leaves();
     gate->open();
   }
   EXPECT_EQ(stayed, 7);

@@ -71,6 +71,7 @@ TEST(Explored, AResultIsThereForManyAtOnce) {
     EXPECT_EQ(show(handle.await(ended)), "value 7")
         << "it was there before; that somebody else is being served makes it no less so";
   };
+  EXPECT_EQ(show(future.await(forever)), "value 7");
   std::jthread other(await);
   EXPECT_EQ(show(future.await(source.context())), "value 7");
 }
