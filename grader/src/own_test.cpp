@@ -119,7 +119,12 @@ class Judge {
   // A version broken in an earlier grading is still broken; it only has to be here still.
   std::optional<OwnTestReport> recall_kill(const OwnTestMemory& memory) const {
     for (const auto& suspect : versions_.suspects) {
-      if (auto kill = memory.recall("kill " + suspect.hash)) return kill;
+      auto kill = memory.recall("kill " + suspect.hash);
+      if (!kill) continue;
+      // It may have had another name then: the workbook's, or another number of the learner's.
+      kill->version = suspect.name;
+      kill->why = fmt::format("it broke {}", suspect.name);
+      return kill;
     }
     return std::nullopt;
   }
