@@ -219,11 +219,7 @@ std::vector<BuildOutcome> Bench::build(
     const std::stop_callback on_stop(stop, end);
     const std::stop_callback on_unwanted(program.unwanted, end);
     kit.wait(program.flavour, enough.get_token());
-    if (!enough.stop_requested()) {
-      // With `stop`: a kit that others need is not given up with this program.
-      state_->harness.ensure(std::array{program.flavour}, stop);
-      outcome = state_->build(program, its, enough.get_token());
-    }
+    if (!enough.stop_requested()) outcome = state_->build(program, its, enough.get_token());
     const bool ended = outcome.ok || !outcome.error.empty() || !outcome.refused.empty();
     if (!ended && stop.stop_requested()) {
       outcome.machine = "interrupted";
