@@ -251,20 +251,11 @@ TEST(Lifecycle, TheFunctionRunsOnceAndItsCapturesAreDestroyed) {
 }
 
 TEST(Lifecycle, ACaptureMayStartAFutureWhenItIsDestroyed) {
-  struct StartsAnother {
-    explicit StartsAnother(std::shared_ptr<workbook::Gate> o) : over(std::move(o)) {}
-    StartsAnother(StartsAnother&& other) noexcept = default;
-    StartsAnother& operator=(StartsAnother&&) = delete;
-    StartsAnother(const StartsAnother&) = delete;
-    StartsAnother& operator=(const StartsAnother&) = delete;
-    ~StartsAnother() {
-      if (over && futures::async([] { return 5; }).receive() == 5) over->open();
-    }
-    std::shared_ptr<workbook::Gate> over;  // nothing in one that was moved from
-  };
   ASSERT_EQ(futures::async([] { return 4; }).receive(), 4);
   auto over = std::make_shared<workbook::Gate>();
-  auto future = futures::async([last = StartsAnother(over)] { return 4; });
+  auto future = futures::async([last = workbook::LastWords([over] {
+                                  if (futures::async([] { return 5; }).receive() == 5) over->open();
+                                })] { return 4; });
   EXPECT_EQ(future.receive(), 4);
   EXPECT_TRUE(over->wait_for())
       << "a capture's destructor calls async() and waits: who destroys captures under a lock?";

@@ -285,6 +285,18 @@ TEST(Lifecycle, CapturesAndResultsAreDestroyed) {
       << "nobody holds a future any more, but a result is still alive: who keeps it?";
 }
 
+TEST(Lifecycle, ACaptureMayStartAFutureWhenItIsDestroyed) {
+  ASSERT_TRUE(async_result<int>([] { return 4; }).receive());
+  auto over = std::make_shared<workbook::Gate>();
+  auto future = async_result<int>([last = workbook::LastWords([over] {
+                                     if (async_result<int>([] { return 5; }).receive())
+                                       over->open();
+                                   })] { return 4; });
+  expect_value(future, 4);
+  EXPECT_TRUE(over->wait_for()) << "a capture's destructor calls async_result() and waits: who "
+                                   "destroys captures under a lock?";
+}
+
 TEST(Explored, AValueIsOneMessageAndThenTheChannelIsClosed) {
   auto future = async_result<int>([] { return 42; });
   expect_value(future, 42);

@@ -370,11 +370,17 @@ TEST(Lifecycle, ACancelBeforeTheDeadlineWakesTheWaiter) {
     gate->wait();
     return 7;
   });
-  CancelSource parent = futures::with_cancel(Context::background());
-  const CancelSource hurried = futures::with_timeout(parent.context(), 1h);
-  const std::jthread canceller([&] { parent.cancel(); });
-  EXPECT_TRUE(fails_with(futures::await(hurried.context(), future), Errc::cancelled))
-      << "a context with a deadline can end before it";
+  // Some of them find the waiter asleep.
+  for (const auto pause : {0ms, 1ms, 5ms, 20ms, 50ms}) {
+    CancelSource parent = futures::with_cancel(Context::background());
+    const CancelSource hurried = futures::with_timeout(parent.context(), 1h);
+    const std::jthread canceller([&] {
+      std::this_thread::sleep_for(pause);
+      parent.cancel();
+    });
+    EXPECT_TRUE(fails_with(futures::await(hurried.context(), future), Errc::cancelled))
+        << "a context with a deadline can end before it";
+  }
   gate->open();
 }
 
@@ -486,6 +492,22 @@ TEST(Lifecycle, CapturesAreDestroyedAfterAnExceptionToo) {
   EXPECT_TRUE(fails_with(await_for_ever(future), Errc::exception));
   EXPECT_TRUE(workbook::eventually([&] { return workbook::Tracked::live() == before; }))
       << "the function has thrown, and what it captured is still alive: who keeps it?";
+}
+
+TEST(Lifecycle, ACaptureMayStartAFutureWhenItIsDestroyed) {
+  const auto another = [] {
+    auto future = async_with_context<int>(Context::background(), [](const Context&) { return 5; });
+    return await_for_ever(future);
+  };
+  ASSERT_EQ(another(), 5);
+  auto over = std::make_shared<workbook::Gate>();
+  auto future =
+      async_with_context<int>(Context::background(), [last = workbook::LastWords([over, another] {
+                                                        if (another() == 5) over->open();
+                                                      })](const Context&) { return 4; });
+  EXPECT_EQ(await_for_ever(future), 4);
+  EXPECT_TRUE(over->wait_for()) << "a capture's destructor calls async_with_context() and waits: "
+                                   "who destroys captures under a lock?";
 }
 
 TEST(Explored, ACancelRacesTheResultAndTheResultIsNotLost) {

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <concepts>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -413,21 +412,10 @@ TEST(Lifecycle, ErrorsThatComeTooLateAreDropped) {
 }
 
 TEST(Lifecycle, AValueThatComesTooLateMayUseThePromiseWhenItIsDestroyed) {
-  struct Asks {
-    explicit Asks(std::function<void()> q) : question(std::move(q)) {}
-    Asks(const Asks&) = default;
-    Asks(Asks&& other) noexcept : question(std::exchange(other.question, nullptr)) {}
-    Asks& operator=(const Asks&) = default;
-    Asks& operator=(Asks&&) = default;
-    ~Asks() {
-      if (question) question();
-    }
-    std::function<void()> question;
-  };
-  Promise<Asks> promise;
-  promise.resolve(Asks(nullptr));
+  Promise<workbook::LastWords> promise;
+  promise.resolve(workbook::LastWords());
   int answers = 0;
-  EXPECT_FALSE(promise.resolve(Asks([&] {
+  EXPECT_FALSE(promise.resolve(workbook::LastWords([&] {
     if (promise.settled()) ++answers;
   })));
   EXPECT_GE(answers, 1) << "a value that came too late was not destroyed when resolve() returned";

@@ -163,6 +163,19 @@ TEST(Lifecycle, CapturesAreDestroyedOnceTheCallbackHasRun) {
   EXPECT_EQ(Tracked::live(), before) << "the callback ran at once; what still holds its captures?";
 }
 
+TEST(Lifecycle, ACaptureOfACallbackMayUseTheFutureWhenItIsDestroyed) {
+  auto [future, resolver] = make_future<int>();
+  int answers = 0;
+  const auto ask = [&answers, &future] {
+    if (future.settled()) ++answers;
+  };
+  future.on_settled([last = workbook::LastWords(ask)](const Result<int>&) {});
+  resolver.resolve(1);
+  EXPECT_EQ(answers, 1) << "the captures of a callback go once it has run";
+  future.on_settled([last = workbook::LastWords(ask)](const Result<int>&) {});
+  EXPECT_EQ(answers, 2) << "the captures of a callback go once it has run";
+}
+
 TEST(Lifecycle, AFutureHeldByItsOwnCallbackIsFreed) {
   const int before = Tracked::live();
   {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <utility>
 
 namespace workbook {
@@ -65,6 +66,27 @@ class MoveOnly : public detail::Counted<MoveOnly> {
   friend bool operator==(const MoveOnly& a, const MoveOnly& b) { return a.value == b.value; }
 
   int value;
+};
+
+// Calls a function when it is destroyed, unless it was moved from. Capture one, or make it the T,
+// to find out what else goes on while user code is being destroyed: whose lock is held, say.
+class LastWords {
+ public:
+  LastWords() = default;  // has none
+  explicit LastWords(std::function<void()> words) : words_(std::move(words)) {}
+  LastWords(const LastWords&) = default;
+  LastWords& operator=(const LastWords&) = default;
+  LastWords(LastWords&& other) noexcept : words_(std::exchange(other.words_, nullptr)) {}
+  LastWords& operator=(LastWords&& other) noexcept {
+    words_ = std::exchange(other.words_, nullptr);
+    return *this;
+  }
+  ~LastWords() {
+    if (words_) words_();
+  }
+
+ private:
+  std::function<void()> words_;
 };
 
 }  // namespace workbook
