@@ -307,8 +307,15 @@ TEST(Basic, WhicheverFetchFailsTheProfileFails) {
 TEST(Basic, WhicheverFetchFailsTheOthersAreToldToStop) {
   for (int part = 0; part < 3; ++part) {
     FakeBackend backend;
-    backend.user = backend.orders = backend.recommendations = until_told;
-    backend.at(part) = [](const Context&) -> Result<void> { return fail_with(kDown); };
+    std::latch under_way(2);  // whoever comes after a failure need not be started at all
+    backend.user = backend.orders = backend.recommendations = [&](const Context& context) {
+      under_way.count_down();
+      return until_told(context);
+    };
+    backend.at(part) = [&](const Context&) -> Result<void> {
+      under_way.wait();
+      return fail_with(kDown);
+    };
     const auto profile = fetch_profile(kForever, backend, "ada");
     ASSERT_FALSE(profile);
     EXPECT_EQ(profile.error(), kDown)
