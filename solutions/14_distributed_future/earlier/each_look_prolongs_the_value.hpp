@@ -17,7 +17,7 @@
 namespace futures {
 
 struct Options {
-  std::chrono::milliseconds lock_ttl{30'000};      // how long a winner may take, dead or alive
+  std::chrono::milliseconds lock_ttl{30'000};      // the lock ends by itself after this
   std::chrono::milliseconds value_ttl{300'000};    // how long a value is kept
   std::chrono::milliseconds poll_interval{1'000};  // how long lost news may go unnoticed
 };
