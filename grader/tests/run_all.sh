@@ -8,9 +8,9 @@
 #                            interrupted stretch
 #
 # For a machine that has not the time for all: RIGHT_RUNS=0 leaves right versions to `make audit`;
-# VERSIONS_SECONDS begins no further task's flawed versions after so long, and another day begins
-# with another task; KILLS is how often a grader is killed (30); DISTURBED_RUNS is how often each
-# suite is disturbed (3).
+# VERSIONS_UNTIL begins no further task's flawed versions once the whole has taken so many seconds,
+# and another day begins with another task; KILLS is how often a grader is killed (30);
+# DISTURBED_RUNS is how often each suite is disturbed (3).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 
@@ -170,12 +170,15 @@ disturbed() {
 }
 
 versions() {
-  local tasks first
+  local tasks first=0 seconds=0 so_far=$SECONDS
   mapfile -t tasks < <(sed -n 's/^number *= *\([0-9]*\).*/--task=\1/p' tasks/*/task.toml)
   [[ ${#tasks[@]} -gt 0 ]] || return
-  first=0
-  if [[ -n ${VERSIONS_SECONDS:-} ]]; then first=$(($(date +%-j) * 7 % ${#tasks[@]})); fi
-  audit --seconds "${VERSIONS_SECONDS:-0}" "${tasks[@]:first}" "${tasks[@]:0:first}"
+  if [[ -n ${VERSIONS_UNTIL:-} ]]; then
+    first=$(($(date +%-j) * 7 % ${#tasks[@]}))
+    # Late or not, one task is looked at; 0 would be all of them.
+    seconds=$((VERSIONS_UNTIL > so_far ? VERSIONS_UNTIL - so_far : 1))
+  fi
+  audit --seconds "$seconds" "${tasks[@]:first}" "${tasks[@]:0:first}"
 }
 
 # The challenges: met by their references, and not by what looks right.
