@@ -1,5 +1,5 @@
-// Wrong: an attempt that has failed stays until one of those who waited for it clears it away; bites
-// when all of them have left: the next one gets a failure from before it asked.
+// Wrong: a failed attempt stays until one of those who waited for it clears it away; bites when all
+// of them have left: the next one gets a failure from before it asked.
 #pragma once
 
 #include <condition_variable>
