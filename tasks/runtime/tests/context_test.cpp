@@ -16,6 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::eventually;
+using test::idle_threads;
 using test::patience;
 using test::threads_in_process;
 
@@ -179,16 +180,16 @@ TEST(Context, ACallbackMayDestroyTheSourceThatIsBeingCancelled) {
 }
 
 TEST(Context, OneTimerThreadServesAllAndThenEnds) {
-  ASSERT_TRUE(eventually([] { return threads_in_process() <= 2; }));  // sanitizers have one too
-  const auto before = threads_in_process();
+  // Not measured against what is there now: an earlier test's thread may be on its way out.
+  ASSERT_TRUE(eventually([] { return threads_in_process() <= idle_threads; }));
   {
     std::vector<CancelSource> sources;
     for (int i = 0; i < 100; ++i) {
       sources.push_back(with_timeout(Context::background(), 1h + i * 1s));
     }
-    EXPECT_LE(threads_in_process(), before + 1);
+    EXPECT_LE(threads_in_process(), idle_threads + 1);
   }
-  EXPECT_TRUE(eventually([&] { return threads_in_process() == before; }));
+  EXPECT_TRUE(eventually([] { return threads_in_process() <= idle_threads; }));
 }
 
 TEST(Context, ATightenedDeadlineIsToldAndNeverTakenBack) {
