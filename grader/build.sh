@@ -1,17 +1,15 @@
 #!/usr/bin/env bash
 # Builds the grader, quietly unless that fails. When nothing changed this is one call of ninja.
 set -euo pipefail
+. grader/clang.sh
 
 tools=${BUILD:-build}/tools
 targets=(grader "$@")
 
 configure() {
-  local compiler=()
-  for version in 22 21 20 19; do
-    if hash "clang++-$version" 2>/dev/null; then
-      compiler=(-DCMAKE_CXX_COMPILER="clang++-$version") && break
-    fi
-  done
+  local compiler=() clang
+  clang=$(newest_clang)
+  [[ -n $clang ]] && compiler=(-DCMAKE_CXX_COMPILER="clang++-$clang")
   hash ccache 2>/dev/null && compiler+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   hash mold 2>/dev/null && compiler+=(-DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=mold)
   cmake -S . -B "$tools" -G Ninja -DCMAKE_BUILD_TYPE=Release \

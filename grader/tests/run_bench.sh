@@ -7,6 +7,7 @@
 #                                     of its catalogue for at most so long (10)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. grader/clang.sh
 
 what=${1:-references}
 build=${BUILD:-build}/bench_$what
@@ -30,11 +31,8 @@ case $what in
   explorer)
     # As the grader builds it. The references are built by the system's compiler: Debian's Boost, one
     # of those they are compared with, is too old for a new Clang.
-    for version in 22 21 20 19; do
-      if hash "clang++-$version" 2>/dev/null; then
-        options=(-DCMAKE_CXX_COMPILER="clang++-$version") && break
-      fi
-    done
+    clang=$(newest_clang)
+    if [[ -n $clang ]]; then options=(-DCMAKE_CXX_COMPILER="clang++-$clang"); fi
     build_or_say grader/explorer explorer_bench
     exec "$build/tests/explorer_bench" "${2:-10}"
     ;;
