@@ -9,10 +9,11 @@
 #
 # For a machine that has not the time for all: RIGHT_RUNS=0 leaves right versions to `make audit`;
 # VERSIONS_UNTIL begins no further task's flawed versions once the whole has taken so many seconds,
-# and another day begins with another task; KILLS is how often a grader is killed (30);
-# DISTURBED_RUNS is how often each suite is disturbed (3).
+# CHALLENGES_UNTIL no further challenge's, and another day begins with others; KILLS is how often a
+# grader is killed (30); DISTURBED_RUNS is how often each suite is disturbed (3).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
+. grader/clang.sh
 
 build=$(realpath -m "${BUILD:-build}")
 grader=$build/tools/grader/grader
@@ -64,11 +65,9 @@ format() {
 
 # One CMake tree for everything with a compile command, tasks/ included.
 configure() {
-  local compiler=clang++
-  for version in 22 21 20 19; do
-    if hash "clang++-$version" 2>/dev/null; then compiler=clang++-$version && break; fi
-  done
-  local options=(-G Ninja -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON)
+  local clang
+  clang=$(newest_clang)
+  local options=(-G Ninja -DCMAKE_CXX_COMPILER="clang++${clang:+-$clang}" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON)
   hash ccache 2>/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   cmake -S . -B "$build/checked" "${options[@]}" -DWORKBOOK_SUBMISSION=solutions \
     -DBUILD_TESTING=ON &&
@@ -84,13 +83,16 @@ configure() {
 # What is in a test program: the analyzer needs a minute and a half for GoogleTest's macros in one.
 is_test() { [[ $1 == */tests/* || $1 == */suite.cpp ]]; }
 
+tidier='clang-tidy-22' # see setup.sh
+hash $tidier 2>/dev/null || tidier='clang-tidy-19'
+
 # tidy DATABASE [OPTION] SOURCE...: several at a time; only what they find is shown.
 tidy() {
   local options=(--quiet -p "$1")
   shift
   if [[ ${1:-} == --* ]]; then options+=("$1") && shift; fi
   [[ $# -eq 0 ]] && return
-  printf '%s\0' "$@" | xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 "${options[@]}" 2>>"$build/lint.log"
+  printf '%s\0' "$@" | xargs -0 -n 1 -P "$(nproc)" "$tidier" "${options[@]}" 2>>"$build/lint.log"
 }
 
 # Each source once, with the first flags it is compiled with.
@@ -98,9 +100,11 @@ lint() {
   local status=0
   local -A seen=()
   for tree in "$build"/checked "$build"/checked_*; do
-    # A precompiled header made by one tool is of no use to another: its flags go.
+    # A precompiled header made by one tool is of no use to another: its flags go. A source is
+    # looked at with what it includes by itself.
     mkdir -p "$tree/lint"
-    sed -E 's/ -Winvalid-pch -Xclang -include-pch -Xclang [^ ]+ -Xclang -include -Xclang [^ ]+//' \
+    sed -E -e 's/ -Winvalid-pch -Xclang -include-pch -Xclang [^ ]+ -Xclang -include -Xclang [^ ]+//' \
+      -e 's/ -Winvalid-pch -include [^ ]+//' \
       "$tree/compile_commands.json" >"$tree/lint/compile_commands.json"
     local sources=() tests=()
     while read -r source; do
@@ -122,11 +126,19 @@ build_and_test() {
   ctest --test-dir "$tree" --output-on-failure --no-tests=error -j "$(nproc)" "$@"
 }
 
+# grader_tests KIND [CTEST OPTION...]: linked with the very objects of the grader that is used.
+grader_tests() {
+  local kind=$1
+  shift
+  BUILD=$build WITH_TESTS=ON bash grader/build.sh "grader_${kind}_tests" &&
+    ctest --test-dir "$build/tools" --output-on-failure --no-tests=error -L "$kind" "$@"
+}
+
 unit() {
   local status=0
   build_and_test "$build/checked_tasks_runtime_tests" all || status=1
   build_and_test "$build/checked_grader_explorer" all || status=1
-  build_and_test "$build/checked" grader_quick_tests -L quick || status=1
+  grader_tests quick || status=1
   return $status
 }
 
@@ -169,29 +181,37 @@ disturbed() {
     bash grader/tests/disturb.sh "$tree" {} "${seeds[@]}"
 }
 
-versions() {
-  local tasks first=0 seconds=0 so_far=$SECONDS
-  mapfile -t tasks < <(sed -n 's/^number *= *\([0-9]*\).*/--task=\1/p' tasks/*/task.toml)
-  [[ ${#tasks[@]} -gt 0 ]] || return
-  if [[ -n ${VERSIONS_UNTIL:-} ]]; then
-    first=$(($(date +%-j) * 7 % ${#tasks[@]}))
-    # Late or not, one task is looked at; 0 would be all of them.
-    seconds=$((VERSIONS_UNTIL > so_far ? VERSIONS_UNTIL - so_far : 1))
+# audit_until SECONDS OPTION...: as many of these as can begin before the whole has taken so long;
+# without a number, all of them.
+audit_until() {
+  local until=$1 first=0 seconds=0
+  shift
+  [[ $# -gt 0 ]] || return
+  if [[ -n $until ]]; then
+    first=$(($(date +%-j) * 7 % $#))
+    # Late or not, one is looked at; 0 would be all of them.
+    seconds=$((until > SECONDS ? until - SECONDS : 1))
   fi
-  audit --seconds "$seconds" "${tasks[@]:first}" "${tasks[@]:0:first}"
+  audit --seconds "$seconds" "${@:first + 1}" "${@:1:first}"
+}
+
+versions() {
+  local tasks
+  mapfile -t tasks < <(sed -n 's/^number *= *\([0-9]*\).*/--task=\1/p' tasks/*/task.toml)
+  audit_until "${VERSIONS_UNTIL:-}" "${tasks[@]}"
 }
 
 # The challenges: met by their references, and not by what looks right.
 stretch() {
   local challenges
-  mapfile -t challenges < <(sed -n 's/^number *= *\([0-9]*\).*/--challenge\ns\1/p' \
+  mapfile -t challenges < <(sed -n 's/^number *= *\([0-9]*\).*/--challenge=s\1/p' \
     stretch/*/task.toml)
-  [[ ${#challenges[@]} -gt 0 ]] && run_grader stretch --submission solutions &&
-    audit "${challenges[@]}"
+  run_grader stretch --submission solutions &&
+    audit_until "${CHALLENGES_UNTIL:-}" "${challenges[@]}"
 }
 
 # Each hostile submission scores nothing, for the right reason, and leaves nothing behind.
-hostile() { build_and_test "$build/checked" grader_bench_tests -L bench --timeout 600; }
+hostile() { grader_tests bench --timeout 600; }
 
 # Graders that are killed, run out of disk or meet each other lose nothing.
 interrupted() { BUILD=$build timeout 1200 bash grader/tests/interrupted.sh "${KILLS:-30}"; }
@@ -200,7 +220,7 @@ wanted=("$@")
 printf '=== building the grader\n'
 BUILD=$build bash grader/build.sh || exit 3
 step format format
-if wants lint unit kit hostile disturbed; then
+if wants lint unit kit disturbed; then
   configure >"$build/configure.log" 2>&1 || { cat "$build/configure.log" >&2; exit 3; }
 fi
 step lint lint
