@@ -219,9 +219,12 @@ class Judge {
   // It gets as much time as on a machine of its own.
   bool took_too_long() const {
     const double share = std::clamp(crowding(), 1.0, 10.0);
-    const std::chrono::duration<double> all = Clock::now() - started_;
-    return run_seconds_ - run_seconds_before_ > kLongestRuns * share ||
-           all.count() > kLongest * share;
+    return seconds_of_runs() > kLongestRuns * share || seconds_in_all() > kLongest * share;
+  }
+
+  double seconds_of_runs() const { return run_seconds_ - run_seconds_before_; }
+  double seconds_in_all() const {
+    return std::chrono::duration<double>(Clock::now() - started_).count();
   }
 
   std::optional<OwnTestReport> build_rights() {
@@ -326,7 +329,6 @@ class Judge {
 
   OwnTestReport told(const TrialResult& result) {
     using Verdict = TrialResult::Verdict;
-    const auto seconds = std::chrono::duration<double>(Clock::now() - started_).count();
     const bool survived =
         result.verdict == Verdict::breaks_nothing || result.verdict == Verdict::too_rarely;
     if (survived && !trouble_.empty()) return unclear(trouble_);
@@ -342,7 +344,7 @@ class Judge {
                 .how = result.how + circumstances(copies_->flavour(result.version)),
                 .runs = result.suspect,
                 .right_runs = result.right_runs,
-                .seconds = seconds};
+                .seconds = seconds_in_all()};
       }
       case Verdict::breaks_right:
         return no(fmt::format("it fails on {} too, and that one is right: a test that fails at "
@@ -365,8 +367,9 @@ class Judge {
       return no("one run of it takes too long: aim at well under a second");
     }
     return unclear(
-        fmt::format("no verdict after {:.0f} seconds of running it: a shorter test gets more tries",
-                    run_seconds_ - run_seconds_before_));
+        fmt::format("no verdict after {:.0f} seconds, {:.0f} of them in runs of it: a shorter test "
+                    "gets more tries, and an idle machine is quicker",
+                    seconds_in_all(), seconds_of_runs()));
   }
 
   void say(const std::string& what) const {

@@ -9,8 +9,9 @@
 #
 # For a machine that has not the time for all: RIGHT_RUNS=0 leaves right versions to `make audit`;
 # VERSIONS_UNTIL begins no further task's flawed versions once the whole has taken so many seconds,
-# CHALLENGES_UNTIL no further challenge's, and another day begins with others; KILLS is how often a
-# grader is killed (30); DISTURBED_RUNS is how often each suite is disturbed (3).
+# CHALLENGES_UNTIL no further challenge's; OWN_TESTS is of how many tasks the own tests meet all right
+# versions (another day begins with others); KILLS is how often a grader is killed (30);
+# DISTURBED_RUNS is how often each suite is disturbed (3).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 . grader/clang.sh
@@ -146,11 +147,19 @@ kit() { build_and_test "$build/checked_tasks_testing_tests" all -j $((3 * $(npro
 
 run_grader() { "$grader" --root . --build-dir "$build" "$@"; }
 
+# `today` becomes these, beginning with another one each day: 7 leads through all of 3 and of 15.
+begin_elsewhere() { # begin_elsewhere OPTION...
+  local first=$(($(date +%-j) * 7 % $#))
+  today=("${@:first + 1}" "${@:1:first}")
+}
+
+# An option for each task.
+mapfile -t each_task < <(sed -n 's/^number *= *\([0-9]*\).*/--task=\1/p' tasks/*/task.toml)
+
 # As the instructor does: everything earns all its points, whichever right versions are drawn for the
 # own tests.
 references() {
-  local tasks status=1
-  tasks=$(find tasks -name task.toml | wc -l)
+  local tasks=${#each_task[@]} status=1 today
   [[ $tasks -gt 0 ]] && run_grader verify || return
   # "No verdict" (3) is an answer, too: on a busy machine the grader is asked again.
   for _ in 1 2 3; do
@@ -158,7 +167,8 @@ references() {
     status=$?
     [[ $status -eq 3 ]] || break
   done
-  [[ $status -eq 0 ]] && run_grader audit --own-tests --quick
+  begin_elsewhere "${each_task[@]}"
+  [[ $status -eq 0 ]] && run_grader audit --own-tests --quick "${today[@]:0:${OWN_TESTS:-$tasks}}"
 }
 
 # audit OPTION...: every flawed version once, until something rejects it, and every right one.
@@ -184,22 +194,16 @@ disturbed() {
 # audit_until SECONDS OPTION...: as many of these as can begin before the whole has taken so long;
 # without a number, all of them.
 audit_until() {
-  local until=$1 first=0 seconds=0
+  local until=$1 today seconds=0
   shift
   [[ $# -gt 0 ]] || return
-  if [[ -n $until ]]; then
-    first=$(($(date +%-j) * 7 % $#))
-    # Late or not, one is looked at; 0 would be all of them.
-    seconds=$((until > SECONDS ? until - SECONDS : 1))
-  fi
-  audit --seconds "$seconds" "${@:first + 1}" "${@:1:first}"
+  begin_elsewhere "$@"
+  # Late or not, one is looked at; 0 would be all of them.
+  if [[ -n $until ]]; then seconds=$((until > SECONDS ? until - SECONDS : 1)); fi
+  audit --seconds "$seconds" "${today[@]}"
 }
 
-versions() {
-  local tasks
-  mapfile -t tasks < <(sed -n 's/^number *= *\([0-9]*\).*/--task=\1/p' tasks/*/task.toml)
-  audit_until "${VERSIONS_UNTIL:-}" "${tasks[@]}"
-}
+versions() { audit_until "${VERSIONS_UNTIL:-}" "${each_task[@]}"; }
 
 # The challenges: met by their references, and not by what looks right.
 stretch() {
