@@ -49,12 +49,15 @@ class Explorer {
     if (!exhausted()) return mix(end, limits_.schedules);
     // A finished search needs no luck on top, but there are bugs that take more preemptions than
     // its bound. So as long again as it took goes to random schedules, and again to a deeper
-    // search.
+    // search; if that does not finish, luck gets what is left.
     double extra = std::max(0.15 * limits_.seconds, effort_seconds() - begin_);
     if (FailureKind kind = mix(std::min(end, effort_seconds() + extra), limits_.schedules);
         kind != FailureKind::none)
       return kind;
-    return search(limits_.bound + 1, std::min(end, effort_seconds() + extra));
+    if (FailureKind kind = search(limits_.bound + 1, std::min(end, effort_seconds() + extra));
+        kind != FailureKind::none || completed_ > limits_.bound)
+      return kind;
+    return mix(end, limits_.schedules);
   }
 
   bool exhausted() const { return completed_ > 0 && completed_ >= limits_.bound; }
