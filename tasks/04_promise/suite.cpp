@@ -654,4 +654,14 @@ TEST(Explored, OnceSettledIsTrueTheResultIsThere) {
   }
 }
 
+// Whoever looks at the clock may see the deadline pass before the context has been told.
+TEST(Explored, ADeadlineThatPassesIsToldAsSuch) {
+  const Promise<int> promise;
+  ASSERT_FALSE(promise.settled());
+  const auto source = with_timeout(kForever, std::chrono::milliseconds(10));
+  const auto result = promise.await(source.context());
+  ASSERT_FALSE(result) << "nobody settled the promise, and yet await returned " << said(result);
+  EXPECT_EQ(result.error().code, Errc::deadline_exceeded);
+}
+
 }  // namespace

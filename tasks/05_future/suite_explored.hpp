@@ -22,6 +22,14 @@ TEST(Explored, AnAwaiterIsWoken) {
   EXPECT_EQ(show(future.await(forever)), "value 7");
 }
 
+// Whoever looks at the clock may see the deadline pass before the context has been told.
+TEST(Explored, ADeadlineThatPassesIsToldAsSuch) {
+  auto [future, resolver] = make_future<int>();
+  const auto source = with_timeout(forever, 10ms);
+  EXPECT_EQ(show(future.await(source.context())), "error deadline exceeded");
+  resolver.resolve(7);
+}
+
 TEST(Explored, TwoAwaitersAreWoken) {
   auto [future, resolver] = make_future<int>();
   std::jthread other([&reader = future] { EXPECT_EQ(show(reader.await(forever)), "value 7"); });

@@ -90,6 +90,28 @@ TEST(Explored, AnAwaiterOfARetryLazyLeavesThoughFnIsDeaf) {
   an_awaiter_leaves_though_fn_is_deaf<RetryLazy<int>>();
 }
 
+// Whoever looks at the clock may see the deadline pass before the context has been told.
+template <class LazyT>
+void a_deadline_that_passes_is_told_as_such() {
+  auto may_end = std::make_shared<workbook::Gate>();
+  LazyT lazy([may_end](const Context&) -> Result<int> {
+    may_end->wait();
+    return 7;
+  });
+  const CancelSource source = with_timeout(Context::background(), 10ms);
+  const auto result = lazy.await(source.context());
+  may_end->open();
+  EXPECT_EQ(code_of(result), Errc::deadline_exceeded)
+      << "fn is at work, the deadline has passed; await returned " << describe(result);
+}
+
+TEST(Explored, ADeadlineThatPassesBeforeALazyIsToldAsSuch) {
+  a_deadline_that_passes_is_told_as_such<Lazy<int>>();
+}
+TEST(Explored, ADeadlineThatPassesBeforeARetryLazyIsToldAsSuch) {
+  a_deadline_that_passes_is_told_as_such<RetryLazy<int>>();
+}
+
 TEST(Explored, TheEndOfAnAbandonedAttemptDoesNotDisturbTheNext) {
   struct Counts {
     std::atomic<int> started{0};
