@@ -134,6 +134,31 @@ TEST(Lifecycle, ATornFileIsNamedAndKeepsNobodyBack) {
 // What a file system may leave of a file whose bytes were not on the disk when the power went.
 TEST(Lifecycle, AnEmptyFileIsATornOne) { a_torn_file_is_named_and_keeps_nobody_back(0); }
 
+void a_torn_file_is_not_replaced_by_who_had_it_open(std::uintmax_t percent) {
+  const Folder folder;
+  FileStorage storage(folder.promises());
+  auto promise = DurablePromise<std::string>::open(storage, "torn");
+  ASSERT_TRUE(promise) << promise.error().message;
+  FileStorage other(folder.promises());
+  ASSERT_TRUE(DurablePromise<std::string>::open(other, "torn")->resolve("a rare value"));
+  const auto files = folder.files_with("a rare value");
+  ASSERT_EQ(files.size(), 1U) << "one JSON file per promise, which says what it was resolved with";
+  const auto left = fs::file_size(files.front()) * percent / 100;
+  fs::resize_file(files.front(), left);
+
+  EXPECT_FALSE(promise->resolve("another"))
+      << "the file was torn after the promise had been opened: what was there may be somebody's "
+         "acknowledged result";
+  EXPECT_EQ(fs::file_size(files.front()), left) << "the torn file was replaced";
+}
+
+TEST(Lifecycle, ATornFileIsNotReplacedByWhoHadItOpen) {
+  a_torn_file_is_not_replaced_by_who_had_it_open(50);
+}
+TEST(Lifecycle, AnEmptyFileIsNotReplacedByWhoHadItOpen) {
+  a_torn_file_is_not_replaced_by_who_had_it_open(0);
+}
+
 TEST(Lifecycle, AForeignFileIsNamedAndKeepsNobodyBack) {
   const Folder folder;
   FileStorage storage(folder.promises());
