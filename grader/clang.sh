@@ -4,14 +4,12 @@
 # The newest one, 19 or later, whose sanitizers are there too (Debian packs them apart, and other
 # packages bring a compiler without them); else the newest; nothing where there is none.
 newest_clang() { # newest_clang: prints its number
-  local version runtime
+  local version runtime newest=
   for version in 22 21 20 19; do
     hash "clang++-$version" 2>/dev/null || continue
+    newest=${newest:-$version}
     runtime=(/usr/lib/llvm-"$version"/lib/clang/*/lib/linux/libclang_rt.tsan-*.a)
-    [[ -e ${runtime[0]} ]] && printf '%s\n' "$version" && return
+    if [[ -e ${runtime[0]} ]]; then newest=$version && break; fi
   done
-  for version in 22 21 20 19; do
-    hash "clang++-$version" 2>/dev/null && printf '%s\n' "$version" && return
-  done
-  return 0
+  printf '%s\n' "$newest"
 }
