@@ -261,6 +261,32 @@ TEST(Lifecycle, ACaptureMayStartAFutureWhenItIsDestroyed) {
       << "a capture's destructor calls async() and waits: who destroys captures under a lock?";
 }
 
+TEST(Lifecycle, TheEndOfTheChannelDoesNotWaitForTheCaptures) {
+  workbook::Lingering lingering;
+  auto future = futures::async([capture = lingering.capture()] { return 4; });
+  ASSERT_EQ(future.receive(), 4);
+  lingering.consumer_has_the_result();
+  EXPECT_EQ(future.receive(), std::nullopt);
+  EXPECT_FALSE(lingering.was_in_the_way())
+      << "the value was out, and the channel stayed open until a capture had been destroyed";
+}
+
+TEST(Lifecycle, AFutureMayBeStartedWhileAnExceptionIsOnItsWay) {
+  const MayReportExceptions allowed;
+  std::optional<Receiver<int>> value;
+  std::optional<Receiver<int>> failure;
+  try {
+    const workbook::LastWords cleaning_up([&] {
+      value = futures::async([] { return 7; });
+      failure = futures::async([]() -> int { throw 42; });
+    });
+    throw std::runtime_error("the caller's own");
+  } catch (const std::runtime_error&) {
+    EXPECT_EQ(value->receive(), 7) << "it is the caller that fails, and not this function";
+    EXPECT_EQ(failure->receive(), std::nullopt);
+  }
+}
+
 TEST(Lifecycle, WhatAThrowingFunctionCapturedIsDestroyedToo) {
   const MayReportExceptions allowed;
   const int before = workbook::Tracked::live();

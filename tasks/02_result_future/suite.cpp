@@ -297,6 +297,31 @@ TEST(Lifecycle, ACaptureMayStartAFutureWhenItIsDestroyed) {
                                    "destroys captures under a lock?";
 }
 
+TEST(Lifecycle, TheEndOfTheChannelDoesNotWaitForTheCaptures) {
+  workbook::Lingering lingering;
+  auto future = async_result<int>([capture = lingering.capture()] { return 4; });
+  ASSERT_TRUE(future.receive());
+  lingering.consumer_has_the_result();
+  EXPECT_FALSE(future.receive());
+  EXPECT_FALSE(lingering.was_in_the_way())
+      << "the message was out, and the channel stayed open until a capture had been destroyed";
+}
+
+TEST(Lifecycle, AFutureMayBeStartedWhileAnExceptionIsOnItsWay) {
+  std::optional<Receiver<Result<int>>> value;
+  std::optional<Receiver<Result<int>>> failure;
+  try {
+    const workbook::LastWords cleaning_up([&] {
+      value = async_result<int>([] { return 7; });
+      failure = async_result<int>([]() -> Result<int> { throw 42; });
+    });
+    throw std::runtime_error("the caller's own");
+  } catch (const std::runtime_error&) {
+    expect_value(*value, 7);
+    expect_error(*failure, Errc::exception);
+  }
+}
+
 TEST(Explored, AValueIsOneMessageAndThenTheChannelIsClosed) {
   auto future = async_result<int>([] { return 42; });
   expect_value(future, 42);

@@ -249,10 +249,14 @@ TEST(Basic, AResultThatIsThereBeatsACancelledContext) {
   auto source = with_cancel(forever);
   source.cancel();
   auto [future, resolver] = make_future<int>();
+  auto [failed, rejecter] = make_future<int>();
   resolver.resolve(1);
+  rejecter.reject(Error{Errc::unavailable, "no stock"});
   for (int i = 0; i < 100; ++i) {
     ASSERT_EQ(show(future.await(source.context())), "value 1")
         << "look for the result first, and only then at the context";
+    ASSERT_EQ(show(failed.await(source.context())), "error unavailable")
+        << "an error is a result as well";
   }
 }
 

@@ -106,6 +106,21 @@ TEST(Basic, LazyKeepsAFailure) {
   EXPECT_EQ(*runs, 1) << "a Lazy that failed stays failed; trying again is RetryLazy's business";
 }
 
+TEST(Basic, LazyPrefersAFailureThatIsThereToAnEndedContext) {
+  const Error failure{Errc::unavailable, "the outcome"};
+  Lazy<Report> lazy([&](const Context&) -> Result<Report> { return std::unexpected(failure); });
+  ASSERT_FALSE(lazy.await(Context::background()).has_value());
+  CancelSource source = with_cancel(Context::background());
+  source.cancel();
+  for (int i = 0; i < 20; ++i) {  // a coin toss would show
+    const auto result = lazy.await(source.context());
+    ASSERT_FALSE(result.has_value()) << describe(result);
+    ASSERT_EQ(result.error(), failure)
+        << "fn had failed, the awaiter's context had ended, and await returned " << describe(result)
+        << "; a failure that is kept is a result like any other";
+  }
+}
+
 TEST(Basic, LazyKeepsAFailureWhateverItSays) {
   for (const Error& error : workbook::errors_of_all_kinds()) {
     int runs = 0;

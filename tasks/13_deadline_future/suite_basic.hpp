@@ -178,11 +178,15 @@ TEST(Basic, AnAwaiterObeysItsOwnContextAndFnDecidesTheOutcome) {
 TEST(Basic, AnOutcomeThatIsThereBeatsAnEndedContext) {
   auto future = go_with_deadline<int>([](const Context&) -> Result<int> { return 7; });
   EXPECT_EQ(show(future.await(forever)), "value 7");
+  auto failed = go_with_deadline<int>(
+      [](const Context&) -> Result<int> { return std::unexpected(Error{Errc::not_found, "it"}); });
+  EXPECT_EQ(show(failed.await(forever)), "error not found");
   const auto late = with_deadline(forever, Clock::now() - 1s);
   for (int i = 0; i < 50; ++i) {  // a coin toss would show
     ASSERT_EQ(show(future.await(ended())), "value 7")
         << "look for the outcome first, and only then at the context";
     ASSERT_EQ(show(future.await(late.context())), "value 7");
+    ASSERT_EQ(show(failed.await(ended())), "error not found") << "an error is an outcome as well";
   }
 }
 

@@ -262,6 +262,12 @@ TEST(Basic, TheContextEndsTheWaitButAnOutcomeComesFirst) {
   EXPECT_TRUE(promise->await(shortly.context()).error().code == Errc::deadline_exceeded);
   ASSERT_TRUE(promise->resolve(5));
   EXPECT_EQ(promise->await(ended.context()), 5);
+
+  auto failed = DurablePromise<int>::open(storage, "q");
+  ASSERT_TRUE(failed);
+  ASSERT_TRUE(failed->reject(Error{Errc::unavailable, "no stock"}));
+  EXPECT_EQ(failed->await(ended.context()).error().message, "no stock")
+      << "an error is an outcome as well";
 }
 
 TEST(Basic, ValuesComeBackAsTheyWere) {

@@ -43,8 +43,9 @@ Receiver<Result<T>> async_result(Fn<Result<T>()> fn) {
   auto channel = make_channel<Result<T>>(1);
   auto answer = std::make_shared<detail::Answer<T>>(std::move(channel.first));
   struct Producer {
-    std::shared_ptr<detail::Answer<T>> answer;
     Fn<Result<T>()> fn;
+    // Destroyed before fn: the end of the channel waits for no capture.
+    std::shared_ptr<detail::Answer<T>> answer;
 
     void operator()() {
       try {
@@ -54,7 +55,7 @@ Receiver<Result<T>> async_result(Fn<Result<T>()> fn) {
       }
     }
   };
-  spawn(Producer{std::move(answer), std::move(fn)});
+  spawn(Producer{std::move(fn), std::move(answer)});
   return std::move(channel.second);
 }
 
