@@ -308,6 +308,7 @@ TEST(Lifecycle, TheEndOfTheChannelDoesNotWaitForTheCaptures) {
 }
 
 TEST(Lifecycle, AFutureMayBeStartedWhileAnExceptionIsOnItsWay) {
+  ASSERT_TRUE(async_result<int>([] { return 4; }).receive());
   std::optional<Receiver<Result<int>>> value;
   std::optional<Receiver<Result<int>>> failure;
   try {

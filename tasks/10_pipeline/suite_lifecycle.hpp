@@ -363,6 +363,21 @@ TEST(Lifecycle, ACircleThroughAnotherTypeIsACircle) {
   *later = {};
 }
 
+TEST(Lifecycle, ACircleThroughWhatAFunctionReturnedIsACircle) {
+  Source<int> source;
+  auto later = std::make_shared<Future<int>>();
+  const auto output =
+      then<int>(forever, source.future, [later](const Context&, int) { return *later; });
+  const auto behind = map<int>(forever, output, plus_one);
+  *later = then<int>(forever, ready(1), [behind](const Context&, int) { return behind; });
+  source.resolve(1);
+  const auto result = outcome(output);
+  EXPECT_TRUE(result.starts_with("error")) << result << "; " << waits_for_itself;
+  EXPECT_NE(outcome(*later), "nothing");
+  output.cancel();
+  *later = {};
+}
+
 TEST(Lifecycle, FuturesThatOnlyLookLikeACircleAreFine) {
   // A function may return what came before it, what stands beside it, what another one returned.
   Source<int> source;

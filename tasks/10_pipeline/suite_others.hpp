@@ -23,6 +23,38 @@ TEST(Lifecycle, TheContextMayEndOnAnotherThreadWhileAFunctionRuns) {
   }
 }
 
+TEST(Lifecycle, AProducerMayAnswerWhileTheOutputIsBeingCancelled) {
+  for (const auto& kind : kinds) {
+    for (const bool with_a_value : {true, false}) {
+      SCOPED_TRACE(kind.name);
+      Source<int> source;
+      const auto output = kind.stage(forever, source.future, [] {});
+      const auto behind = kind.stage(forever, output, [] {});
+      // Runs inside behind.cancel(), and settles what it has come through.
+      const std::stop_callback answer(source.resolver.context().stop_token(), [&] {
+        with_a_value ? source.resolve(1) : source.fail(Errc::cancelled);
+      });
+      behind.cancel();
+      EXPECT_NE(outcome(output), "nothing");
+      EXPECT_NE(outcome(behind), "nothing");
+    }
+  }
+}
+
+TEST(Lifecycle, AnInnerFutureMayAnswerWhileTheOutputIsBeingCancelled) {
+  Source<int> inner;
+  workbook::Gate called;
+  const std::stop_callback answer(inner.resolver.context().stop_token(),
+                                  [&] { inner.fail(Errc::cancelled); });
+  const auto output = then<int>(forever, ready(1), [&](const Context&, int) {
+    called.open();
+    return inner.future;
+  });
+  ASSERT_TRUE(called.wait_for());
+  output.cancel();
+  EXPECT_TRUE(outcome(output).starts_with("error")) << outcome(output);
+}
+
 TEST(Lifecycle, AnInnerFutureMayAnswerItsCancellationWithAValue) {
   for (const bool on_another_thread : {false, true}) {
     Source<int> inner;
