@@ -263,6 +263,42 @@ TEST(Lifecycle, ACallerThatLeavesDisturbsNobody) {
   EXPECT_EQ(told(stays.result()), "the value \"value\"");
 }
 
+// As above, but it has waited for a while: long enough to have become the one that listens, where
+// callers of one object share a subscription.
+TEST(Lifecycle, AWaiterThatLeavesHandsOnWhatItDidForTheOthers) {
+  for (const bool first_leaves : {true, false}) {
+    const auto key = fresh_key();
+    auto elsewhere = make(shared_server());
+    auto future = make(shared_server());
+    Slow slow;
+    Caller winner(elsewhere, key, slow.compute("value"));
+    ASSERT_TRUE(slow.begun.wait_for());
+    Other watcher;
+    const auto lets_it_listen = [&] {
+      const auto listening = [&] {
+        const auto reply = watcher.tell({"PUBSUB", "NUMSUB", "fut-pub:" + key});
+        return reply.items.size() == 2 && reply.items[1].integer > 0;
+      };
+      (void)workbook::eventually(listening, 200ms);  // it may have no need to
+      (void)workbook::eventually([] { return false; }, 20ms);
+    };
+    Caller first(future, key, returning("of the waiter"));
+    lets_it_listen();
+    Caller second(future, key, returning("of the waiter"));
+    lets_it_listen();
+    auto& leaves = first_leaves ? first : second;
+    auto& stays = first_leaves ? second : first;
+    leaves.cancel();
+    EXPECT_TRUE(leaves.returns());
+    slow.go_on.open();
+    EXPECT_TRUE(stays.returns()) << "a waiter has left, and the one that came "
+                                 << (first_leaves ? "after" : "before")
+                                 << " it misses the news (poll_interval is ten minutes here)";
+    EXPECT_EQ(told(stays.result()), "the value \"value\"");
+    EXPECT_EQ(told(winner.result()), "the value \"value\"");
+  }
+}
+
 TEST(Lifecycle, AFailureWakesTheWaiters) {
   for (const bool throws : {false, true}) {
     const auto key = fresh_key();
