@@ -5,6 +5,7 @@
 #include <cctype>
 #include <csignal>
 #include <set>
+#include <stdexcept>
 #include <sys/resource.h>
 
 #include "suite_support.hpp"
@@ -97,16 +98,28 @@ TEST(Lifecycle, AReasonIsNotForgottenWhenTheDeadlinePassesToo) {
 }
 
 // What becomes of a record of which only so many percent are left.
+struct Torn {
+  fs::path file;
+  std::uintmax_t left;  // bytes
+};
+
+// What is left of the promise that was resolved with "a rare value".
+Torn tear(const Folder& folder, std::uintmax_t percent) {
+  const auto files = folder.files_with("a rare value");
+  if (files.size() != 1) {
+    throw std::runtime_error("not one JSON file per promise, which says what it was resolved with");
+  }
+  const Torn torn{files.front(), fs::file_size(files.front()) * percent / 100};
+  fs::resize_file(torn.file, torn.left);
+  return torn;
+}
+
 void a_torn_file_is_named_and_keeps_nobody_back(std::uintmax_t percent) {
   const Folder folder;
   FileStorage storage(folder.promises());
   ASSERT_TRUE(DurablePromise<int>::open(storage, "good")->resolve(1));
   ASSERT_TRUE(DurablePromise<std::string>::open(storage, "torn")->resolve("a rare value"));
-  const auto files = folder.files_with("a rare value");
-  ASSERT_EQ(files.size(), 1U) << "one JSON file per promise, which says what it was resolved with";
-  const auto& torn = files.front();
-  const auto left = fs::file_size(torn) * percent / 100;
-  fs::resize_file(torn, left);
+  const auto [torn, left] = tear(folder, percent);
 
   FileStorage again(folder.promises());
   const auto all = again.all();
@@ -141,15 +154,12 @@ void a_torn_file_is_not_replaced_by_who_had_it_open(std::uintmax_t percent) {
   ASSERT_TRUE(promise) << promise.error().message;
   FileStorage other(folder.promises());
   ASSERT_TRUE(DurablePromise<std::string>::open(other, "torn")->resolve("a rare value"));
-  const auto files = folder.files_with("a rare value");
-  ASSERT_EQ(files.size(), 1U) << "one JSON file per promise, which says what it was resolved with";
-  const auto left = fs::file_size(files.front()) * percent / 100;
-  fs::resize_file(files.front(), left);
+  const auto [torn, left] = tear(folder, percent);
 
   EXPECT_FALSE(promise->resolve("another"))
       << "the file was torn after the promise had been opened: what was there may be somebody's "
          "acknowledged result";
-  EXPECT_EQ(fs::file_size(files.front()), left) << "the torn file was replaced";
+  EXPECT_EQ(fs::file_size(torn), left) << "the torn file was replaced";
 }
 
 TEST(Lifecycle, ATornFileIsNotReplacedByWhoHadItOpen) {
