@@ -275,11 +275,8 @@ TEST(Lifecycle, AWaiterThatLeavesHandsOnWhatItDidForTheOthers) {
     ASSERT_TRUE(slow.begun.wait_for());
     Other watcher;
     const auto lets_it_listen = [&] {
-      const auto listening = [&] {
-        const auto reply = watcher.tell({"PUBSUB", "NUMSUB", "fut-pub:" + key});
-        return reply.items.size() == 2 && reply.items[1].integer > 0;
-      };
-      (void)workbook::eventually(listening, 200ms);  // it may have no need to
+      // It may have no need to.
+      (void)workbook::eventually([&] { return watcher.is_listened_to(key); }, 200ms);
       (void)workbook::eventually([] { return false; }, 20ms);
     };
     Caller first(future, key, returning("of the waiter"));

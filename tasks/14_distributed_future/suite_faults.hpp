@@ -48,10 +48,7 @@ TEST(Lifecycle, AKilledSubscriptionIsNoReasonToMissTheNews) {
     Caller winner(one, key, slow.compute("value"));
     ASSERT_TRUE(slow.begun.wait_for());
     Caller waiter(another, key, returning("of the waiter"));
-    const auto listening = [&] {
-      const auto reply = other.tell({"PUBSUB", "NUMSUB", "fut-pub:" + key});
-      return reply.items.size() == 2 && reply.items[1].integer > 0;
-    };
+    const auto listening = [&] { return other.is_listened_to(key); };
     workbook::eventually(listening, 300ms);  // it may have no need to
     for (int i = 0; i <= round; ++i) {
       other.tell({"CLIENT", "KILL", "TYPE", "pubsub"});

@@ -399,10 +399,7 @@ TEST(Lifecycle, NewsThatComeWhileAWaiterListensAnewAreNotMissed) {
     auto future = make(wire.endpoint());
     std::atomic<int> runs{0};
     Caller waiter(future, key, returning("computed again", &runs));
-    const auto listening = [&] {
-      const auto reply = watcher.tell({"PUBSUB", "NUMSUB", "fut-pub:" + key});
-      return reply.items.size() == 2 && reply.items[1].integer > 0;
-    };
+    const auto listening = [&] { return watcher.is_listened_to(key); };
     workbook::eventually(listening, 200ms);                             // it may have no need to
     workbook::eventually([&] { return waiter.has_returned(); }, 20ms);  // lets it look, and sleep
     cut = true;

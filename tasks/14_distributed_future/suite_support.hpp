@@ -111,6 +111,12 @@ class Other {
   void drop_lock(const std::string& key) { tell({"DEL", "fut-lock:" + key}); }
   void forget(const std::string& key) { tell({"DEL", "fut-cache:" + key}); }
 
+  // Whether somebody listens to what is said on the key's channel.
+  bool is_listened_to(const std::string& key) {
+    const auto reply = tell({"PUBSUB", "NUMSUB", "fut-pub:" + key});
+    return reply.items.size() == 2 && reply.items[1].integer > 0;
+  }
+
   // Connections that the server has, this one included.
   int connections() {
     const auto list = tell({"CLIENT", "LIST"}).text;

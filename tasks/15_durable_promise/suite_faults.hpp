@@ -97,13 +97,12 @@ TEST(Lifecycle, AReasonIsNotForgottenWhenTheDeadlinePassesToo) {
   EXPECT_EQ(result.error(), why) << "a context ends once, and for one reason";
 }
 
-// What becomes of a record of which only so many percent are left.
 struct Torn {
   fs::path file;
   std::uintmax_t left;  // bytes
 };
 
-// What is left of the promise that was resolved with "a rare value".
+// Leaves so many percent of the promise that was resolved with "a rare value".
 Torn tear(const Folder& folder, std::uintmax_t percent) {
   const auto files = folder.files_with("a rare value");
   if (files.size() != 1) {
