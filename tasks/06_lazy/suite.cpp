@@ -13,6 +13,7 @@
 #include "suite_support.hpp"
 #include "testing/kit.hpp"
 
+#ifndef WORKBOOK_RUNS_EXPLORED_ONLY
 namespace {
 
 using namespace futures;
@@ -196,5 +197,6 @@ TEST(Basic, RetryLazyTriesAgainAfterAnException) {
 // clang-format off: in the order in which a learner meets them
 #include "suite_stress.hpp"
 #include "suite_lifecycle.hpp"
+#endif
 #include "suite_explored.hpp"
 // clang-format on

@@ -13,6 +13,7 @@
 namespace lazy_suite {
 
 using namespace futures;  // these files are parts of one suite, nobody else includes them
+using namespace std::chrono_literals;
 
 template <class LazyT>
 void two_first_awaiters() {
@@ -200,10 +201,10 @@ TEST(Explored, ARetryLazyTriesAgainRightAfterAFailure) {
 }
 
 TEST(Explored, SharersOfAFailedAttemptGetItsErrorOrTakeOver) {
-  int runs = 0;  // attempts never overlap here, so this needs no protection
+  std::atomic<int> runs{0};  // an attempt may begin after another without having heard of it
   RetryLazy<int> lazy([&](const Context&) -> Result<int> {
     if (++runs == 1) return std::unexpected(Error{Errc::unavailable, "attempt 1"});
-    return runs;
+    return runs.load();
   });
   const auto ask = [&] {
     const auto result = lazy.await(Context::background());
@@ -212,6 +213,28 @@ TEST(Explored, SharersOfAFailedAttemptGetItsErrorOrTakeOver) {
   };
   std::jthread other(ask);
   ask();
+}
+
+TEST(Explored, WhoTakesAFailedAttemptOverMayStillLeave) {
+  auto may_end = std::make_shared<workbook::Gate>();
+  auto runs = std::make_shared<std::atomic<int>>(0);
+  RetryLazy<int> lazy([may_end, runs](const Context&) -> Result<int> {
+    if (++*runs == 1) return std::unexpected(Error{Errc::unavailable, "attempt 1"});
+    may_end->wait();  // deaf
+    return 7;
+  });
+  CancelSource source = with_cancel(Context::background());
+  const auto ask = [&] {
+    const auto result = lazy.await(source.context());
+    EXPECT_TRUE(code_of(result) == Errc::unavailable || code_of(result) == Errc::cancelled)
+        << "attempt 1 had failed, attempt 2 was at work, and an awaiter got " << describe(result);
+  };
+  {
+    std::jthread one(ask);
+    std::jthread other(ask);
+    source.cancel();
+  }  // whoever runs attempt 2 on an awaiter's own thread waits here for ever
+  may_end->open();
 }
 
 TEST(Explored, SharersOfACancelledAttemptGetItsErrorOrTakeOver) {

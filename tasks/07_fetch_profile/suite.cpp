@@ -124,6 +124,8 @@ class FakeBackend : public Backend {
 const Profile kAdasProfile{{"ada", "Ada"}, {{"ada-1"}, {"ada-2"}}, {{"ada-tea"}}};
 constexpr std::array kParts{"user", "orders", "recommendations"};
 
+#ifndef WORKBOOK_RUNS_EXPLORED_ONLY
+
 // Basic: the group --------------------------------------------------------------------------------
 
 TEST(Basic, AnEmptyGroupSucceeds) {
@@ -551,6 +553,29 @@ TEST(Lifecycle, WhoIsToldToStopMayUseTheGroup) {
   EXPECT_TRUE(asked) << "the group's context ends with the failure";
 }
 
+// A mutex that can be locked twice lets the same thread in, and nobody else.
+TEST(Lifecycle, WhoIsToldToStopMayWaitForSomebodyWhoUsesTheGroup) {
+  ErrorGroup group(kForever);
+  workbook::Gate listening;
+  std::atomic<bool> asked{false};
+  group.go([&](const Context& context) {
+    const std::stop_callback clean_up(context.stop_token(), [&] {
+      std::jthread([&] {
+        group.go([](const Context&) { return Result<void>(); });
+        asked = group.context().done();
+      }).join();
+    });
+    listening.open();
+    return until_told(context);
+  });
+  group.go([&](const Context&) -> Result<void> {
+    listening.wait();
+    return fail_with(kDown);
+  });
+  EXPECT_EQ(said(group.wait()), "the error \"the service is down\"");
+  EXPECT_TRUE(asked) << "the group's context ends with the failure";
+}
+
 TEST(Lifecycle, CapturesAreDestroyed) {
   const int before = workbook::Tracked::live();
   ErrorGroup group(kForever);
@@ -606,6 +631,8 @@ TEST(Lifecycle, AFetchThatIgnoresTheCancellationIsWaitedFor) {
   EXPECT_FALSE(profile);
   EXPECT_TRUE(finished) << "fetch_profile returned while a fetch was still running";
 }
+
+#endif
 
 // Explored: small, for all schedules --------------------------------------------------------------
 

@@ -8,6 +8,7 @@
 
 #include "suite_support.hpp"
 
+#ifndef WORKBOOK_RUNS_EXPLORED_ONLY
 namespace {
 
 using namespace user_loader_suite;
@@ -148,5 +149,6 @@ TEST(Basic, TwoLoadersAskTheirOwnBackends) {
 // clang-format off: in the order in which a learner meets them
 #include "suite_stress.hpp"
 #include "suite_lifecycle.hpp"
+#endif
 #include "suite_explored.hpp"
 // clang-format on

@@ -45,7 +45,7 @@ class Thread {
 };
 
 TEST(Explored, TwoCallersNeverMakeTwoLoadsAtATime) {
-  int running = 0;  // loads never overlap here, so this needs no protection
+  std::atomic<int> running{0};  // one load may begin after another without having heard of it
   UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
     EXPECT_EQ(++running, 1) << "a load was started while another one of the same user was running";
     --running;

@@ -100,6 +100,35 @@ TEST(Stress, HundredsOfUsersAreLoadedAtTheSameTime) {
                           "must not wait for each other";
 }
 
+// However many: there is no crew of a size that is enough. One caller starts them all: each load
+// sends its caller away and goes on.
+TEST(Stress, AThousandUsersAreLoadedAtTheSameTime) {
+  const std::size_t size = workbook::crowd(1000);
+  struct Shared {
+    std::shared_ptr<CancelSource> caller;  // of the load that begins next
+    std::atomic<std::size_t> begun{0};
+    workbook::Gate may_end;
+  };
+  const auto shared = std::make_shared<Shared>();
+  UserLoader loader([shared](const Context&, const std::string& id) -> Result<User> {
+    ++shared->begun;
+    const auto caller = shared->caller;
+    caller->cancel();
+    shared->may_end.wait();  // deaf
+    return user_of_load(1, id);
+  });
+  for (std::size_t i = 0; i < size; ++i) {
+    shared->caller = std::make_shared<CancelSource>(with_timeout(forever, workbook::patience));
+    const auto outcome = got(loader.get(shared->caller->context(), "user " + std::to_string(i)));
+    EXPECT_EQ(outcome, "error cancelled") << i
+                                          << " loads were under way, and the next one did not "
+                                             "begin: what does it wait for?";
+    if (outcome != "error cancelled") break;
+  }
+  EXPECT_EQ(shared->begun, size);
+  shared->may_end.open();
+}
+
 // Nobody leaves and nobody forgets, so there is never a reason for a second load while one runs.
 TEST(Stress, LoadsOfOneUserNeverOverlap) {
   struct State {

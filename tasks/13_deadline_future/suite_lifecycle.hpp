@@ -138,6 +138,17 @@ TEST(Lifecycle, NoTimerIsLeftOnceFnHasThrown) {
       << "fn has thrown, and its deadline an hour away is still watched: " << Census::now();
 }
 
+TEST(Lifecycle, AHandleThatIsAssignedOverLetsGoOfItsWork) {
+  Sleeper sleeper;
+  ASSERT_TRUE(sleeper.seen->begun.wait_for());
+  auto other = go_with_deadline<int>([](const Context&) -> Result<int> { return 8; });
+  sleeper.future = std::move(other);
+  EXPECT_EQ(sleeper.seen->ended_by(), "cancelled")
+      << "its only handle was given other work, and fn was not told; is the old work in the handle "
+         "that was moved from?";
+  EXPECT_EQ(show(sleeper.future.await(forever)), "value 8");
+}
+
 TEST(Lifecycle, AHandleThatIsAssignedToItselfIsStillAHandle) {
   Deaf deaf;
   ASSERT_TRUE(deaf.seen->begun.wait_for());
@@ -290,21 +301,29 @@ TEST(Lifecycle, ResultsAreDestroyedWithTheLastHandle) {
 
 TEST(Lifecycle, AStopCallbackOfFnMayUseTheFuture) {
   enum class By { cancel, deadline, late_await };
-  const auto use_it_while_its_context_ends = [](By by) {
+  const auto use_it_while_its_context_ends = [](By by, bool on_another_thread) {
     std::optional<DeadlineFuture<int>> future;
     workbook::Gate given;
     workbook::Gate listening;
     workbook::Gate called;
     future = go_with_deadline<int>([&](const Context& ctx) -> Result<int> {
       given.wait();
-      // With a lock of the future's held by whoever calls this, it never ends.
-      const std::stop_callback callback(ctx.stop_token(), [&] {
+      const auto use_it = [&] {
         static_cast<void>(future->deadline());
         future->cancel();
         static_cast<void>(future->await(ended()));
         const auto late = with_deadline(forever, Clock::now() - 1s);
         static_cast<void>(future->await(late.context()));
         called.open();
+      };
+      // With a lock of the future's held by whoever calls this, it never ends; a lock that lets its
+      // own thread through keeps the other one out.
+      const std::stop_callback callback(ctx.stop_token(), [&] {
+        if (on_another_thread) {
+          std::jthread(use_it).join();
+        } else {
+          use_it();
+        }
       });
       listening.open();
       // Not asleep on its context: that may wake it, and take the callback away, before its turn.
@@ -322,8 +341,11 @@ TEST(Lifecycle, AStopCallbackOfFnMayUseTheFuture) {
     EXPECT_EQ(show(future->await(forever)), "value 7")
         << "8: fn's context has not ended, or a callback that used the future never came back";
   };
-  for (const auto by : {By::cancel, By::deadline, By::late_await})
-    use_it_while_its_context_ends(by);
+  for (const auto by : {By::cancel, By::deadline, By::late_await}) {
+    for (const bool on_another_thread : {false, true}) {
+      use_it_while_its_context_ends(by, on_another_thread);
+    }
+  }
 }
 
 // Its copy constructor throws when told to: one awaiter that fails to copy the outcome must not

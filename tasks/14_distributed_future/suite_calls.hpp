@@ -3,7 +3,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -185,6 +187,25 @@ TEST(Lifecycle, AComputationMayAskForAnotherKey) {
   Caller caller(future, fresh_key("whole"), nested);
   EXPECT_TRUE(caller.returns()) << "compute asked the same DistributedFuture for another key";
   EXPECT_EQ(told(caller.result()), "the value \"whole of part\"");
+}
+
+// However deep: a call that waits for a free place here waits for those that wait for it.
+TEST(Lifecycle, AComputationMayAskForAnotherKeyAHundredTimesOver) {
+  auto future = make(shared_server());
+  std::vector<std::string> keys;
+  for (int i = 0; i < 100; ++i) keys.push_back(fresh_key());
+  std::function<Result<std::string>(const Context&, std::size_t)> ask = [&](const Context& context,
+                                                                            std::size_t depth) {
+    return future.get(context, keys[depth],
+                      [&, depth](const Context& inner) -> Result<std::string> {
+                        if (depth + 1 == keys.size()) return "the last";
+                        return ask(inner, depth + 1);
+                      });
+  };
+  workbook::Caller<std::string> caller(patience, [&](const Context& c) { return ask(c, 0); });
+  EXPECT_TRUE(caller.returns()) << "each compute asked the same DistributedFuture for another key; "
+                                   "is there a limit to how many may compute at the same time?";
+  EXPECT_EQ(told(caller.result()), "the value \"the last\"");
 }
 
 TEST(Lifecycle, ACancellationDuringTheComputationLeavesNoLock) {
