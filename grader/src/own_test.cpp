@@ -209,7 +209,7 @@ class Judge {
         .prepare = [&](std::size_t from, std::size_t to) { prepare(from, to); },
         .counts =
             [&](std::size_t suspect) {
-              return passes_basic(copies_->version(suspect)) && compile_anew(suspect);
+              return works_in_general(copies_->version(suspect)) && compile_anew(suspect);
             },
         .each_build_broke = [&](std::size_t) { return copies_->each_fresh_copy_broke(); },
         .out_of_time = [&] { return stop_.stop_requested() || took_too_long(); }};
@@ -273,23 +273,15 @@ class Judge {
     }
   }
 
-  bool passes_basic(const Version& version) {
+  bool works_in_general(const Version& version) {
+    if (version.passes_basic) return true;
     const Program suite{.task = own_.task,
                         .source = own_.task->dir / "suite.cpp",
                         .header = version.original,
                         .uses = references(),
                         .flavour = Flavour::plain,
                         .label = own_.task->folder + " earlier version"};
-    RunOptions options;
-    options.filter = "Basic.*";
-    for (auto& test : bench_.expected_tests(*own_.task, suite.source, Flavour::plain)) {
-      if (suite_of(test) == "Basic") options.expected.push_back(std::move(test));
-    }
-    const auto outcome = bench_.run(suite, options, stop_);
-    return outcome.problem.empty() && !outcome.tests.empty() &&
-           std::ranges::all_of(outcome.tests, [](const TestResult& test) {
-             return test.outcome == Outcome::passed;
-           });
+    return passes_basic(suite, bench_, stop_);
   }
 
   RunOutcome run_once(const Program& what) {
@@ -394,6 +386,18 @@ class Judge {
 };
 
 }  // namespace
+
+bool passes_basic(const Program& suite, Bench& bench, std::stop_token stop) {
+  RunOptions options;
+  options.filter = "Basic.*";
+  for (auto& test : bench.expected_tests(*suite.task, suite.source, suite.flavour)) {
+    if (suite_of(test) == "Basic") options.expected.push_back(std::move(test));
+  }
+  const auto outcome = bench.run(suite, options, std::move(stop));
+  return outcome.problem.empty() && !outcome.tests.empty() &&
+         std::ranges::all_of(
+             outcome.tests, [](const TestResult& test) { return test.outcome == Outcome::passed; });
+}
 
 OwnTestReport judge_own_test(const OwnTestCase& own, Bench& bench, std::stop_token stop) {
   return Judge(own, bench, std::move(stop)).run();

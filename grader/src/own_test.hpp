@@ -46,4 +46,8 @@ struct OwnTestReport {
 // minute and a half; what was found is kept below the build folder.
 OwnTestReport judge_own_test(const OwnTestCase& own, Bench& bench, std::stop_token stop);
 
+// A version that fails the task's Basic tests is no earlier version of a right one. `suite`: the
+// task's, plain, with the version as its header.
+bool passes_basic(const Program& suite, Bench& bench, std::stop_token stop);
+
 }  // namespace grader

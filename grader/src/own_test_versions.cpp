@@ -25,7 +25,8 @@ Version read_version(std::string name, const fs::path& file) {
           .flaw = {},
           .original = file,
           .disguised = {},
-          .hash = token_hash(source)};
+          .hash = token_hash(source),
+          .passes_basic = false};
 }
 
 }  // namespace
@@ -66,6 +67,11 @@ std::vector<fs::path> in_order_of_meeting(const Task& task, std::vector<fs::path
   return files;
 }
 
+bool is_met_first(const Task& task, const fs::path& file) {
+  const auto& named = task.own_test_meets_first;
+  return std::ranges::find(named, file.stem().string()) != named.end();
+}
+
 Versions collect_versions(const OwnTestCase& own) {
   const auto& task = *own.task;
   const auto& solution = task.solution;
@@ -90,6 +96,8 @@ Versions collect_versions(const OwnTestCase& own) {
   for (const auto& file : in_order_of_meeting(task, headers_in(solution / "earlier"))) {
     auto version = read_version(fmt::format("the workbook's \"{}\"", spoken_name(file)), file);
     version.flaw = first_sentence(slurp(file));
+    // That they do is why they are named; `audit` looks whether it is true.
+    version.passes_basic = is_met_first(task, file);
     add(std::move(version));
   }
   return versions;

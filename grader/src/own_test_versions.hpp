@@ -16,6 +16,7 @@ struct Version {
   std::filesystem::path original;   // as it was written
   std::filesystem::path disguised;  // as the test gets to see it
   std::string hash;                 // of the original's tokens
+  bool passes_basic = false;        // for certain; else it has to be tried
 };
 
 struct Versions {
@@ -30,6 +31,9 @@ struct Versions {
 // compilation.
 std::vector<std::filesystem::path> in_order_of_meeting(const Task& task,
                                                        std::vector<std::filesystem::path> files);
+
+// Whether task.toml names it as one of those that own tests meet first.
+bool is_met_first(const Task& task, const std::filesystem::path& file);
 
 // Reads all versions; those equal to the starter, to the current header or to a right version are
 // no suspects. Nothing is disguised yet.

@@ -16,6 +16,13 @@ TEST(InOrderOfMeeting, ThoseThatTheTaskNamesComeFirst) {
             expected);
 }
 
+TEST(IsMetFirst, WhateverFolderItIsIn) {
+  grader::Task task;
+  task.own_test_meets_first = {"forgets"};
+  EXPECT_TRUE(grader::is_met_first(task, "solutions/01/earlier/forgets.hpp"));
+  EXPECT_FALSE(grader::is_met_first(task, "solutions/01/earlier/forgets_not.hpp"));
+}
+
 TEST(FirstSentence, GoesOnOverLines) {
   EXPECT_EQ(
       first_sentence("// Wrong: looks first; bites when two\n// look at once.\n#pragma once\n"),

@@ -65,6 +65,20 @@ struct NoDefault {
   int value;
 };
 
+// Throws when it is copied on a thread while `armed` there.
+struct Brittle {
+  Brittle() = default;
+  Brittle(const Brittle&) {
+    if (armed) throw std::runtime_error("this copy was not meant to succeed");
+  }
+  Brittle(Brittle&&) noexcept {}
+  Brittle& operator=(const Brittle&) = default;
+  Brittle& operator=(Brittle&&) noexcept { return *this; }
+  static inline thread_local bool armed = false;
+};
+
+#ifndef WORKBOOK_RUNS_EXPLORED_ONLY
+
 // Basic ------------------------------------------------------------------------------------------
 
 TEST(Basic, ANewPromiseIsNotSettled) {
@@ -443,18 +457,6 @@ TEST(Lifecycle, AnAwaitThatGaveUpLeavesNothingBehind) {
   promise.reset();
 }
 
-// Throws when it is copied on a thread while `armed` there.
-struct Brittle {
-  Brittle() = default;
-  Brittle(const Brittle&) {
-    if (armed) throw std::runtime_error("this copy was not meant to succeed");
-  }
-  Brittle(Brittle&&) noexcept {}
-  Brittle& operator=(const Brittle&) = default;
-  Brittle& operator=(Brittle&&) noexcept { return *this; }
-  static inline thread_local bool armed = false;
-};
-
 TEST(Lifecycle, AReasonIsNotForgottenWhenTheDeadlinePassesToo) {
   const Error why{Errc::closed, "the shop is closed"};
   const Promise<int> promise;
@@ -488,8 +490,9 @@ TEST(Lifecycle, ACopyThatThrowsHarmsNobodyElse) {
   EXPECT_TRUE(promise.await(kForever)) << "the result must still be there for the next awaiter";
 }
 
-// Explored: small, for all schedules
-// ---------------------------------------------------------------
+#endif
+
+// Explored: small, for all schedules --------------------------------------------------------------
 
 TEST(Explored, OfTwoResolversOneWinsAndItsValueStands) {
   Promise<int> promise;

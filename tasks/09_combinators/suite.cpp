@@ -3,9 +3,11 @@
 #include <concepts>
 
 #include "suite_explored.hpp"
+#include "suite_support.hpp"
+
+#ifndef WORKBOOK_RUNS_EXPLORED_ONLY
 #include "suite_lifecycle.hpp"
 #include "suite_stress.hpp"
-#include "suite_support.hpp"
 
 namespace combinators_suite {
 
@@ -218,3 +220,5 @@ TEST(Basic, ProducersOfGoAreJustFutures) {
 }
 
 }  // namespace combinators_suite
+
+#endif

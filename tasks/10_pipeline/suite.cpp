@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "suite_explored.hpp"
+#include "suite_support.hpp"
+
+#ifndef WORKBOOK_RUNS_EXPLORED_ONLY
 #include "suite_lifecycle.hpp"
 #include "suite_long.hpp"
 #include "suite_others.hpp"
 #include "suite_stress.hpp"
-#include "suite_support.hpp"
 
 namespace pipeline_suite {
 
@@ -225,3 +227,5 @@ TEST(Basic, MapMayMakeWhatCanOnlyBeMoved) {
 }
 
 }  // namespace pipeline_suite
+
+#endif

@@ -3,9 +3,11 @@
 #include <concepts>
 
 #include "suite_explored.hpp"
+#include "suite_support.hpp"
+
+#ifndef WORKBOOK_RUNS_EXPLORED_ONLY
 #include "suite_lifecycle.hpp"
 #include "suite_stress.hpp"
-#include "suite_support.hpp"
 
 namespace process_all_suite {
 
@@ -152,3 +154,5 @@ TEST(Basic, JobsSeeALivingContext) {
 }
 
 }  // namespace process_all_suite
+
+#endif

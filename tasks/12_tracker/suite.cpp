@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "suite_explored.hpp"
+#include "suite_support.hpp"
+
+#ifndef WORKBOOK_RUNS_EXPLORED_ONLY
 #include "suite_lifecycle.hpp"
 #include "suite_stress.hpp"
-#include "suite_support.hpp"
 
 namespace tracker_suite {
 
@@ -386,3 +388,5 @@ TEST(Basic, ATrackerMayBeGoneBeforeItsFutures) {
 }
 
 }  // namespace tracker_suite
+
+#endif

@@ -25,6 +25,12 @@ constexpr Flavour flavour() {
 #endif
 }
 
+// The explorer's build runs the tests of the suite Explored and no others, and so it need not
+// compile them: a half to three quarters of its time.
+#if defined(WORKBOOK_FLAVOUR_EXPLORED)
+#define WORKBOOK_RUNS_EXPLORED_ONLY
+#endif
+
 // How many threads a test that wants `wanted` live ones may have: sanitizers pay megabytes for
 // each, and the explorer's schedules multiply with them.
 constexpr std::size_t crowd(std::size_t wanted) {

@@ -14,6 +14,8 @@
 #include "commands/commands.hpp"
 #include "files.hpp"
 #include "kill_table.hpp"
+#include "own_test.hpp"
+#include "own_test_versions.hpp"
 #include "verdict.hpp"
 #include "work_queue.hpp"
 
@@ -68,6 +70,7 @@ class Audit {
         continue;
       }
       audit(*task);
+      look_at_those_met_first(*task);
       if (setting_.stop.stop_requested()) {  // hours may have gone into what is counted so far
         tell(results);
         return status_interrupted;
@@ -136,6 +139,23 @@ class Audit {
     const auto most = std::max(request_.earlier_runs, request_.right_runs);
     run_round(task, {.runs = request_.loaded ? most / 2 : most});
     if (request_.loaded) run_round(task, {.runs = most - most / 2, .loaded = true});
+  }
+
+  // A grading takes it for granted that these pass Basic: an own test meets them first because of
+  // it. What the machine could not run is for the next audit.
+  void look_at_those_met_first(const Task& task) {
+    if (!request_.versions.empty()) return;
+    for (const auto& candidate : candidates_) {
+      if (candidate.task != &task || candidate.counts.right) continue;
+      if (!candidate.counts.trouble.empty() || !is_met_first(task, candidate.header)) continue;
+      for (const auto& program : candidate.programs) {
+        if (program.flavour != Flavour::plain || setting_.stop.stop_requested()) continue;
+        if (passes_basic(program, bench_, setting_.stop)) continue;
+        rejections_.push_back(fmt::format("task {} {}: `meets_first` names it, and it fails Basic",
+                                          task.number, candidate.counts.name));
+        ++misnamed_;
+      }
+    }
   }
 
   // How often each version of a task is graded, and how.
@@ -296,7 +316,7 @@ class Audit {
                                       fmt::join(left_out_, ", ")));
     }
     add_results(counts, results);
-    return wrong == 0 && !counts.empty() ? status_done : status_below;
+    return wrong == 0 && misnamed_ == 0 && !counts.empty() ? status_done : status_below;
   }
 
   void add_results(const std::vector<VersionCounts>& counts, nlohmann::json& results) const {
@@ -327,6 +347,7 @@ class Audit {
   Bench bench_;
   std::vector<const Task*> tasks_;
   std::vector<int> left_out_;
+  int misnamed_ = 0;
   std::vector<Candidate> candidates_;
   std::map<const Candidate*, int> done_;
   std::mutex mutex_;  // guards the counts, tell_tale, seconds_ and rejections_
