@@ -24,9 +24,12 @@ TEST(Explored, NeverMoreThanTheLimit) {
 
 TEST(Explored, WithALimitOfOneJobsNeverMeet) {
   const auto jobs = make_jobs(2);
-  int runs = 0;  // plain: there is never anybody to share it with
+  std::atomic<int> inside{0};  // a job may begin after another without having heard of it
+  std::atomic<int> runs{0};
   const auto result = process_all(forever, jobs, 1, [&](const Context&, const Job&) {
+    EXPECT_EQ(++inside, 1) << "another job was running";
     ++runs;
+    --inside;
     return Result<void>();
   });
   ASSERT_TRUE(result) << describe(result);
@@ -143,7 +146,7 @@ TEST(Explored, JobsLeftOutAreNoSuccess) {
   const auto jobs = make_jobs(2);
   auto parent = with_cancel(forever);
   std::jthread canceller([&] { parent.cancel(); });
-  int runs = 0;
+  std::atomic<int> runs{0};
   const auto result = process_all(parent.context(), jobs, 1, [&](const Context&, const Job&) {
     ++runs;
     return Result<void>();
