@@ -281,7 +281,7 @@ class Judge {
                         .uses = references(),
                         .flavour = Flavour::plain,
                         .label = own_.task->folder + " earlier version"};
-    return passes_basic(suite, bench_, stop_);
+    return passes_basic(suite, bench_, stop_).value_or(false);
   }
 
   RunOutcome run_once(const Program& what) {
@@ -387,13 +387,14 @@ class Judge {
 
 }  // namespace
 
-bool passes_basic(const Program& suite, Bench& bench, std::stop_token stop) {
+std::optional<bool> passes_basic(const Program& suite, Bench& bench, std::stop_token stop) {
   RunOptions options;
   options.filter = "Basic.*";
   for (auto& test : bench.expected_tests(*suite.task, suite.source, suite.flavour)) {
     if (suite_of(test) == "Basic") options.expected.push_back(std::move(test));
   }
   const auto outcome = bench.run(suite, options, std::move(stop));
+  if (!outcome.machine.empty()) return std::nullopt;
   return outcome.problem.empty() && !outcome.tests.empty() &&
          std::ranges::all_of(
              outcome.tests, [](const TestResult& test) { return test.outcome == Outcome::passed; });

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -47,7 +48,7 @@ struct OwnTestReport {
 OwnTestReport judge_own_test(const OwnTestCase& own, Bench& bench, std::stop_token stop);
 
 // A version that fails the task's Basic tests is no earlier version of a right one. `suite`: the
-// task's, plain, with the version as its header.
-bool passes_basic(const Program& suite, Bench& bench, std::stop_token stop);
+// task's, plain, with the version as its header. nullopt: the machine stood in the way.
+std::optional<bool> passes_basic(const Program& suite, Bench& bench, std::stop_token stop);
 
 }  // namespace grader

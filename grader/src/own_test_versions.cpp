@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstddef>
 #include <fmt/format.h>
+#include <iterator>
 #include <ranges>
 #include <utility>
 
@@ -27,6 +29,12 @@ Version read_version(std::string name, const fs::path& file) {
           .disguised = {},
           .hash = token_hash(source),
           .passes_basic = false};
+}
+
+// Their number for all others.
+std::ptrdiff_t place_among_those_met_first(const Task& task, const fs::path& file) {
+  const auto& names = task.own_test_meets_first;
+  return std::ranges::find(names, file.stem().string()) - names.begin();
 }
 
 }  // namespace
@@ -59,17 +67,14 @@ std::string first_sentence(std::string_view source) {
 }
 
 std::vector<fs::path> in_order_of_meeting(const Task& task, std::vector<fs::path> files) {
-  const auto place = [&](const fs::path& file) {
-    const auto named = std::ranges::find(task.own_test_meets_first, file.stem().string());
-    return std::pair(named - task.own_test_meets_first.begin(), file);
-  };
-  std::ranges::sort(files, {}, place);
+  std::ranges::sort(files, {}, [&](const fs::path& file) {
+    return std::pair(place_among_those_met_first(task, file), file);
+  });
   return files;
 }
 
 bool is_met_first(const Task& task, const fs::path& file) {
-  const auto& named = task.own_test_meets_first;
-  return std::ranges::find(named, file.stem().string()) != named.end();
+  return place_among_those_met_first(task, file) < std::ssize(task.own_test_meets_first);
 }
 
 Versions collect_versions(const OwnTestCase& own) {

@@ -532,17 +532,28 @@ TEST(Lifecycle, EveryoneWhoWaitsWaitsForAllFunctions) {
   }
 }
 
-TEST(Lifecycle, WhoIsToldToStopMayUseTheGroup) {
+void who_is_told_to_stop_uses_the_group(bool on_another_thread) {
   ErrorGroup group(kForever);
   workbook::Gate listening;
+  workbook::Gate called;
   std::atomic<bool> asked{false};
-  group.go([&](const Context& context) {
-    // Runs on the thread that ends the context.
-    const std::stop_callback clean_up(context.stop_token(), [&] {
+  group.go([&](const Context& context) -> Result<void> {
+    const auto use_it = [&] {
       group.go([](const Context&) { return Result<void>(); });
       asked = group.context().done();
+      called.open();
+    };
+    // Runs on the thread that ends the context.
+    const std::stop_callback clean_up(context.stop_token(), [&] {
+      if (on_another_thread) {
+        std::jthread(use_it).join();
+      } else {
+        use_it();
+      }
     });
     listening.open();
+    // Not asleep on its context: that may wake it, and take the callback away, before its turn.
+    static_cast<void>(called.wait_for());
     return until_told(context);
   });
   group.go([&](const Context&) -> Result<void> {
@@ -553,27 +564,11 @@ TEST(Lifecycle, WhoIsToldToStopMayUseTheGroup) {
   EXPECT_TRUE(asked) << "the group's context ends with the failure";
 }
 
+TEST(Lifecycle, WhoIsToldToStopMayUseTheGroup) { who_is_told_to_stop_uses_the_group(false); }
+
 // A mutex that can be locked twice lets the same thread in, and nobody else.
 TEST(Lifecycle, WhoIsToldToStopMayWaitForSomebodyWhoUsesTheGroup) {
-  ErrorGroup group(kForever);
-  workbook::Gate listening;
-  std::atomic<bool> asked{false};
-  group.go([&](const Context& context) {
-    const std::stop_callback clean_up(context.stop_token(), [&] {
-      std::jthread([&] {
-        group.go([](const Context&) { return Result<void>(); });
-        asked = group.context().done();
-      }).join();
-    });
-    listening.open();
-    return until_told(context);
-  });
-  group.go([&](const Context&) -> Result<void> {
-    listening.wait();
-    return fail_with(kDown);
-  });
-  EXPECT_EQ(said(group.wait()), "the error \"the service is down\"");
-  EXPECT_TRUE(asked) << "the group's context ends with the failure";
+  who_is_told_to_stop_uses_the_group(true);
 }
 
 TEST(Lifecycle, CapturesAreDestroyed) {

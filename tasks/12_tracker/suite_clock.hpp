@@ -47,8 +47,7 @@ class SlowLookAtTheClock {
 
 }  // namespace tracker_suite
 
-#if !defined(WORKBOOK_FLAVOUR_THREAD) && !defined(WORKBOOK_FLAVOUR_ADDRESS) && \
-    !defined(WORKBOOK_FLAVOUR_EXPLORED)
+#if !defined(WORKBOOK_FLAVOUR_THREAD) && !defined(WORKBOOK_FLAVOUR_ADDRESS)
 extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {
   const auto failed = static_cast<int>(::syscall(SYS_clock_gettime, clock, time));
   if (failed != 0) return failed;

@@ -150,7 +150,7 @@ class Audit {
       if (!candidate.counts.trouble.empty() || !is_met_first(task, candidate.header)) continue;
       for (const auto& program : candidate.programs) {
         if (program.flavour != Flavour::plain || setting_.stop.stop_requested()) continue;
-        if (passes_basic(program, bench_, setting_.stop)) continue;
+        if (passes_basic(program, bench_, setting_.stop).value_or(true)) continue;
         rejections_.push_back(fmt::format("task {} {}: `meets_first` names it, and it fails Basic",
                                           task.number, candidate.counts.name));
         ++misnamed_;
