@@ -15,6 +15,10 @@ namespace {
 constexpr std::size_t file_limit = 1 << 20;
 constexpr std::size_t sibling_limit = 64;  // files
 
+// "suite_explored.hpp": what the workbook puts beside a header, in the folder that learners work
+// in.
+bool is_part_of_a_suite(const fs::path& name) { return name.string().starts_with("suite_"); }
+
 bool is_header_name(const fs::path& name) {
   constexpr std::array<std::string_view, 5> extensions = {".hpp", ".h", ".hxx", ".ipp", ".inc"};
   const auto text = name.string();
@@ -67,7 +71,7 @@ class Collector {
     std::error_code ec;
     for (const auto& entry : fs::directory_iterator(file.parent_path(), ec)) {
       const auto name = entry.path().filename();
-      if (name == file.filename() || !is_header_name(name)) continue;
+      if (name == file.filename() || !is_header_name(name) || is_part_of_a_suite(name)) continue;
       if (entry.symlink_status(ec).type() == fs::file_type::regular) {
         siblings.push_back(entry.path());
       }
@@ -97,7 +101,7 @@ void add_source(Collector& collector, const Program& program) {
   std::vector<fs::path> parts;
   std::error_code ec;
   for (const auto& entry : fs::directory_iterator(program.source.parent_path(), ec)) {
-    if (entry.path().filename().string().starts_with("suite_")) parts.push_back(entry.path());
+    if (is_part_of_a_suite(entry.path().filename())) parts.push_back(entry.path());
   }
   std::ranges::sort(parts);
   for (const auto& part : parts) collector.add(part, folder / part.filename(), true);

@@ -89,8 +89,8 @@ TEST(Basic, EveryErrorArrivesAsItWasReturned) {
   for (const Error& error : workbook::errors_of_all_kinds()) {
     auto future = async_result<int>([error] { return fail_with(error); });
     const auto message = future.receive();
-    ASSERT_TRUE(message && !message->has_value()) << error.code << ": " << error.message;
-    EXPECT_EQ(message->error(), error) << error.code << ": " << error.message;
+    ASSERT_TRUE(message && !message->has_value()) << testing::PrintToString(error);
+    EXPECT_EQ(message->error(), error);
   }
 }
 

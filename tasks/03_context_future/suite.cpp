@@ -104,8 +104,8 @@ TEST(Basic, EveryErrorArrivesAsItWasReturned) {
         Context::background(),
         [error](const Context&) -> Result<int> { return std::unexpected(error); });
     const auto result = await_for_ever(future);
-    ASSERT_FALSE(result) << error.code << ": " << error.message;
-    EXPECT_EQ(result.error(), error) << error.code << ": " << error.message;
+    ASSERT_FALSE(result) << testing::PrintToString(error);
+    EXPECT_EQ(result.error(), error);
   }
 }
 

@@ -110,8 +110,8 @@ TEST(Basic, EveryErrorArrivesAsItWasRejected) {
     Promise<int> promise;
     EXPECT_TRUE(promise.reject(error));
     const auto result = promise.await(Context::background());
-    ASSERT_FALSE(result) << error.code << ": " << error.message;
-    EXPECT_EQ(result.error(), error) << error.code << ": " << error.message;
+    ASSERT_FALSE(result) << testing::PrintToString(error);
+    EXPECT_EQ(result.error(), error);
   }
 }
 

@@ -66,12 +66,12 @@ TEST(Basic, EveryErrorArrivesAsItIs) {
     std::optional<Error> heard;
     future.on_settled([&heard](const Result<int>& result) { heard = result.error(); });
     EXPECT_TRUE(resolver.reject(error));
-    EXPECT_EQ(heard, error) << error.code << ": " << error.message;
+    EXPECT_EQ(heard, error);
     const auto started =
         go<int>(forever, [error](const Context&) -> Result<int> { return std::unexpected(error); });
     for (const auto& result : {future.await(forever), started.await(forever)}) {
-      ASSERT_FALSE(result) << error.code << ": " << error.message;
-      EXPECT_EQ(result.error(), error) << error.code << ": " << error.message;
+      ASSERT_FALSE(result) << testing::PrintToString(error);
+      EXPECT_EQ(result.error(), error);
     }
   }
 }

@@ -172,7 +172,7 @@ TEST(Basic, WaitReturnsTheErrorOfAFunction) {
     group.go([&error](const Context&) -> Result<void> { return fail_with(error); });
     const auto outcome = group.wait();
     ASSERT_FALSE(outcome) << "a function failed, and wait said success";
-    EXPECT_EQ(outcome.error(), error) << error.code << ": " << error.message;
+    EXPECT_EQ(outcome.error(), error);
     EXPECT_TRUE(group.context().done()) << "a failure ends the group's context";
   }
 }

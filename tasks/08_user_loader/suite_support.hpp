@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -22,6 +23,15 @@
 #include "testing/kit.hpp"
 #include "testing/threads.hpp"
 #include "user_loader.hpp"
+
+// {"ada", "Ada Lovelace"}
+template <>
+class testing::internal::UniversalPrinter<futures::User> {
+ public:
+  static void Print(const futures::User& user, std::ostream* out) {
+    *out << "{" << PrintToString(user.id) << ", " << PrintToString(user.name) << "}";
+  }
+};
 
 namespace user_loader_suite {
 

@@ -297,7 +297,7 @@ TEST(Lifecycle, ACallbackMayDestroyTheTracker) {
   Pending<> later(*tracker);
   pending.future.on_settled([&](const Result<int>&) { tracker.reset(); });
   EXPECT_TRUE(pending.resolver.resolve(1));
-  EXPECT_EQ(tracker, nullptr);
+  EXPECT_FALSE(tracker) << "the callback was not called";
   EXPECT_TRUE(later.resolver.resolve(1));
 }
 

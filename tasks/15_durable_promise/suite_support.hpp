@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <map>
 #include <mutex>
+#include <ostream>
 #include <set>
 #include <sstream>
 #include <string>
@@ -22,6 +23,17 @@
 #include "durable_promise.hpp"
 #include "testing/kit.hpp"
 #include "testing/process.hpp"
+
+// In words, also inside of what else is compared.
+template <>
+class testing::internal::UniversalPrinter<futures::State> {
+ public:
+  static void Print(const futures::State& state, std::ostream* out) {
+    *out << (state == futures::State::pending    ? "pending"
+             : state == futures::State::resolved ? "resolved"
+                                                 : "rejected");
+  }
+};
 
 namespace durable {
 

@@ -9,6 +9,7 @@
 #include "history.hpp"
 #include "left_alone.hpp"
 #include "outcomes.hpp"
+#include "printers.hpp"
 #include "report.hpp"
 #include "stress.hpp"
 #include "tracked.hpp"

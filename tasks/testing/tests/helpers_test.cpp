@@ -1,6 +1,10 @@
 // The small helpers: how much a flavour carries, gates, polling, tracked values.
 #include <atomic>
 #include <chrono>
+#include <expected>
+#include <optional>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -31,6 +35,41 @@ TEST(Amounts, ASanitizedTestGetsLess) {
 TEST(Amounts, ThereIsAlwaysOneRound) {
   EXPECT_EQ(workbook::rounds(0), 1u);
   EXPECT_EQ(workbook::rounds(1), 1u);
+}
+
+TEST(AFailedExpectation, ShowsErrorsInWords) {
+  using futures::Errc;
+  using futures::Error;
+  using testing::PrintToString;
+  EXPECT_EQ(PrintToString(Errc::cancelled), "cancelled");
+  EXPECT_EQ(PrintToString(make_error_code(Errc::lease_lost)), "lease lost");
+  EXPECT_EQ(PrintToString(std::make_error_code(std::errc::no_space_on_device)),
+            "No space left on device (generic 28)");
+  EXPECT_EQ(PrintToString(Error{Errc::closed, "for \"ever\""}), R"(error closed, "for \"ever\"")");
+  EXPECT_EQ(PrintToString(std::optional<Error>()), "(nullopt)");
+}
+
+TEST(AFailedExpectation, ShowsResultsWithWhatIsInThem) {
+  using futures::Errc;
+  using futures::Error;
+  using futures::Result;
+  using testing::PrintToString;
+  EXPECT_EQ(PrintToString(Result<int>(7)), "value 7");
+  EXPECT_EQ(PrintToString(Result<std::string>("ada")), R"(value "ada")");
+  EXPECT_EQ(PrintToString(Result<void>()), "success");
+  EXPECT_EQ(PrintToString(Result<int>(std::unexpected(Error{Errc::closed, ""}))),
+            R"(error closed, "")");
+  EXPECT_EQ(PrintToString(std::unexpected(Error{Errc::closed, ""})), R"(error closed, "")");
+  EXPECT_EQ(PrintToString(std::vector<Result<int>>{1, 2}), "{ value 1, value 2 }");
+}
+
+TEST(AFailedExpectation, ShowsTimes) {
+  using testing::PrintToString;
+  EXPECT_EQ(PrintToString(1500us), "1.5 ms");
+  EXPECT_EQ(PrintToString(2h), "7200 s");
+  const auto now = std::chrono::steady_clock::now();
+  EXPECT_TRUE(PrintToString(now).ends_with(" ms ago")) << PrintToString(now);
+  EXPECT_TRUE(PrintToString(now + 1h).starts_with("in 3")) << PrintToString(now + 1h);
 }
 
 TEST(AGate, LetsEverybodyThroughOnceItIsOpen) {
