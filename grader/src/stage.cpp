@@ -15,8 +15,7 @@ namespace {
 constexpr std::size_t file_limit = 1 << 20;
 constexpr std::size_t sibling_limit = 64;  // files
 
-// "suite_explored.hpp": what the workbook puts beside a header, in the folder that learners work
-// in.
+// "suite_explored.hpp": what the workbook puts beside a header where learners write it.
 bool is_part_of_a_suite(const fs::path& name) { return name.string().starts_with("suite_"); }
 
 bool is_header_name(const fs::path& name) {
