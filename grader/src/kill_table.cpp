@@ -64,12 +64,14 @@ std::string scorecard(const std::vector<VersionCounts>& versions) {
       for (const auto& version : versions) {
         if (version.right != right) continue;
         const auto& count = version.by_load.at(load);
+        const int no_verdict = version.unclear_by_load.at(load);
+        if (count.runs + no_verdict == 0) continue;  // a run that was interrupted never came to it
         ++kinds;
-        unclear += version.unclear_by_load.at(load);
+        unclear += no_verdict;
         wrong.runs += count.runs;
         wrong.rejected += right ? count.rejected : count.runs - count.rejected;
       }
-      if (wrong.runs + unclear == 0) continue;
+      if (kinds == 0) continue;
       const auto sure = wilson(wrong);
       out += fmt::format("| {} {} | {} | {} | {} {} | {:.2f}-{:.2f} % | {} |\n", kinds,
                          right ? "right" : "flawed", load == 0 ? "idle" : "every core busy",

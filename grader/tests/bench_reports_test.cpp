@@ -71,6 +71,16 @@ TEST(Reports, ARaceNamesTheLine) {
   expect_the_line(failures_of(Flavour::thread, "++calls;", Outcome::raced));
 }
 
+TEST(Reports, NoRaceIsMadeOfANumberThatIsGivenToAnotherThread) {
+  const fs::path odd = REPOSITORY_DIR "/grader/tests/odd";
+  const auto outcome = outcome_of(
+      Flavour::thread, read_whole_file(odd / "a_number_of_a_thread_that_is_given_again.hpp"));
+  ASSERT_FALSE(outcome.tests.empty()) << outcome.problem;
+  for (const auto& test : outcome.tests) {
+    EXPECT_EQ(test.outcome, Outcome::passed) << test.name << ": " << test.headline;
+  }
+}
+
 TEST(Reports, AMemoryErrorNamesTheLine) {
   expect_the_line(failures_of(Flavour::address, "int* p = new int(1); delete p; calls = *p;",
                               Outcome::sanitizer));

@@ -50,7 +50,9 @@ TEST(Scorecard, CountsWrongVerdictsOnBothSides) {
   VersionCounts flawed;
   flawed.by_load = {Count{.runs = 8, .rejected = 6}, Count{}};
   flawed.unclear_by_load = {0, 3};
-  const auto text = scorecard({right, flawed});
+  VersionCounts not_met;  // the run was interrupted before
+  not_met.right = true;
+  const auto text = scorecard({right, not_met, flawed});
   EXPECT_NE(text.find("| 1 right | idle | 10 | 1 rejected |"), std::string::npos) << text;
   EXPECT_NE(text.find("| 1 right | every core busy | 10 | 0 rejected |"), std::string::npos)
       << text;

@@ -333,6 +333,12 @@ TEST(Explored, AThreadThatIsFreeIsNotPromisedTwice) {
                              "was started, and the next was not";
 }
 
+TEST(Explored, AThreadThatIsAboutToGoIsNotPromisedTwice) {
+  EXPECT_EQ(futures::async([] { return 3; }).receive(), 3);
+  EXPECT_EQ(follow(1), 1) << "while another function's thread was ending, one that waits for the "
+                             "next was started, and the next was not";
+}
+
 TEST(Explored, AnExceptionWakesTheWaiter) {
   const MayReportExceptions allowed;
   auto future = futures::async([]() -> int { throw 42; });

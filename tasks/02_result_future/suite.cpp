@@ -360,6 +360,21 @@ TEST(Explored, TwoFailuresDoNotDisturbEachOther) {
   expect_error(one, Errc::unavailable);
 }
 
+TEST(Explored, AThreadThatIsAboutToGoIsNotPromisedTwice) {
+  auto before = async_result<int>([] { return 1; });
+  expect_value(before, 1);
+  auto gate = std::make_shared<workbook::Gate>();
+  auto waits = async_result<int>([gate] {
+    gate->wait();
+    return 2;
+  });
+  async_result<int>([gate] {
+    gate->open();
+    return 3;
+  });
+  expect_value(waits, 2);  // or for ever: the second stands behind the first, which waits for it
+}
+
 TEST(Explored, TheProducerOfAnAbandonedFutureEnds) {
   async_result<int>([] { return 42; });
 }

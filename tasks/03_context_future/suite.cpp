@@ -627,6 +627,21 @@ TEST(Explored, AnAwaiterLeavesThoughAnotherOneStays) {
   EXPECT_EQ(stayed, 7);
 }
 
+TEST(Explored, AThreadThatIsAboutToGoIsNotPromisedTwice) {
+  const auto start = [](auto fn) {
+    return async_with_context<int>(Context::background(), [fn](const Context&) {
+      fn();
+      return 7;
+    });
+  };
+  auto before = start([] {});
+  EXPECT_EQ(await_for_ever(before), 7);
+  auto gate = std::make_shared<workbook::Gate>();
+  auto waits = start([gate] { gate->wait(); });
+  start([gate] { gate->open(); });
+  EXPECT_EQ(await_for_ever(waits), 7);  // or the second stands behind the first, which waits for it
+}
+
 TEST(Explored, AnExceptionIsAMessageToo) {
   auto future = async_with_context<int>(Context::background(),
                                         [](const Context&) -> Result<int> { throw 42; });

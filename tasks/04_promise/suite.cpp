@@ -568,6 +568,20 @@ TEST(Explored, TwoAwaitersBothGetTheResult) {
   EXPECT_EQ(said(promise.await(kForever)), "the value 7");
 }
 
+TEST(Explored, AnAwaiterWhoseContextEndsKeepsNobodyWaiting) {
+  Promise<int> promise;
+  ASSERT_FALSE(promise.settled());
+  auto source = with_cancel(kForever);
+  const std::jthread hurried([&] { (void)promise.await(source.context()); });
+  const std::jthread patient([&] { EXPECT_EQ(said(promise.await(kForever)), "the value 7"); });
+  if constexpr (workbook::flavour() == workbook::Flavour::explored) {
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(1));  // the virtual clock: until both are waiting
+  }
+  promise.resolve(7);
+  source.cancel();
+}
+
 TEST(Explored, TheAwaiterMayDestroyThePromise) {
   auto promise = std::make_unique<Promise<int>>();
   ASSERT_FALSE(promise->settled());

@@ -129,6 +129,38 @@ TEST(Explored, CancellingRacesSettling) {
   EXPECT_EQ(show(future.await(forever)), "value 7");
 }
 
+TEST(Explored, AThreadThatIsAboutToGoIsNotPromisedTwice) {
+  const auto start = [](auto fn) {
+    return go<int>(forever, [fn](const Context&) -> Result<int> {
+      fn();
+      return 7;
+    });
+  };
+  EXPECT_EQ(show(start([] {}).await(forever)), "value 7");
+  auto gate = std::make_shared<workbook::Gate>();
+  auto waits = start([gate] { gate->wait(); });
+  auto opens = start([gate] { gate->open(); });
+  // Or for ever: the second stands behind the first, which waits for it.
+  EXPECT_EQ(show(waits.await(forever)), "value 7");
+}
+
+// The one whose context ends takes the wake-up that was for both, or leaves a list in the middle of
+// which it stood.
+TEST(Explored, AnAwaiterWhoseContextEndsKeepsNobodyWaiting) {
+  auto [future, resolver] = make_future<int>();
+  auto source = with_cancel(forever);
+  const auto await = [&reader = future](const Context& context) {
+    return show(reader.await(context));
+  };
+  const std::jthread hurried([&] { (void)await(source.context()); });
+  const std::jthread patient([&] { EXPECT_EQ(await(forever), "value 7"); });
+  if constexpr (workbook::flavour() == workbook::Flavour::explored) {
+    std::this_thread::sleep_for(1ms);  // on the virtual clock: until both are waiting
+  }
+  resolver.resolve(7);
+  source.cancel();
+}
+
 TEST(Explored, AProducerThatSleepsIsCancelled) {
   auto future = go<int>(forever, [](const Context& context) -> Result<int> {
     if (context.sleep_for(1h)) return 1;

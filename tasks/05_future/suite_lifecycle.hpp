@@ -102,6 +102,26 @@ TEST(Lifecycle, WhatACallbackSettlesHasSettledWhenItGoesOn) {
       << "when resolve() returns, its callbacks have run, also when a callback called it";
 }
 
+TEST(Lifecycle, AResolverThatHasSettledMayBeGivenAnotherFuture) {
+  for (const bool settles : {false, true}) {
+    auto [first, resolver] = make_future<int>();
+    EXPECT_TRUE(resolver.resolve(1));
+    auto [second, other] = make_future<int>();
+    {
+      auto mine = std::move(resolver);
+      mine = std::move(other);
+      EXPECT_EQ(show(first.await(forever)), "value 1");
+      EXPECT_FALSE(second.settled()) << "its resolver has only moved";
+      if (settles) {
+        EXPECT_TRUE(mine.resolve(2));
+      }
+    }
+    ASSERT_TRUE(second.settled()) << "a resolver settled its first future, was given a second one, "
+                                     "and went away: does it take that for settled?";
+    EXPECT_EQ(show(second.await(forever)), settles ? "value 2" : "error broken promise");
+  }
+}
+
 TEST(Lifecycle, ACallbackMayDropTheFutureThatIsJustCancelling) {
   auto made = make_future<std::string>();
   auto last = std::make_unique<Future<std::string>>(std::move(made.first));

@@ -56,6 +56,37 @@ void impatient_awaiters_leave() {
       << "two awaiters had left; the one who stayed got " << describe(third);
 }
 
+// Whenever the captures go: the destructor of one is somebody else's code, and may take its time.
+template <class LazyT>
+void awaiters_leave_while_captures_are_destroyed() {
+  const auto dying = std::make_shared<workbook::Gate>();
+  const auto may_go = std::make_shared<workbook::Gate>();
+  std::shared_ptr<void> capture(nullptr, [dying, may_go](void*) {
+    dying->open();
+    may_go->wait();
+  });
+  LazyT lazy([capture = std::move(capture)](const Context&) -> Result<Report> {
+    return Report(long_text);
+  });
+  std::jthread hurried([&] {
+    dying->wait();
+    const CancelSource source = with_timeout(Context::background(), 1ms);
+    (void)lazy.await(source.context());
+    may_go->open();
+  });
+  const auto result = patient_await(lazy);
+  EXPECT_TRUE(is_the_report(result)) << describe(result);
+  dying->open();  // or the captures stay until the object goes
+}
+
+TEST(Lifecycle, AwaitersOfALazyLeaveWhileCapturesAreDestroyed) {
+  awaiters_leave_while_captures_are_destroyed<Lazy<Report>>();
+}
+
+TEST(Lifecycle, AwaitersOfARetryLazyLeaveWhileCapturesAreDestroyed) {
+  awaiters_leave_while_captures_are_destroyed<RetryLazy<Report>>();
+}
+
 TEST(Lifecycle, ImpatientAwaitersOfALazyLeaveWhileFnIsStillAtWork) {
   impatient_awaiters_leave<Lazy<Report>>();
 }

@@ -117,8 +117,6 @@ TEST(Basic, AFailureIsNotRemembered) {
 }
 
 TEST(Basic, EveryIdIsAUserOfItsOwn) {
-  UserLoader loader(
-      [](const Context&, const std::string& id) -> Result<User> { return user_of_load(1, id); });
   const std::vector<std::string> ids{"ada",
                                      "bob",
                                      "",
@@ -127,12 +125,17 @@ TEST(Basic, EveryIdIsAUserOfItsOwn) {
                                      std::string("ada\0x", 5),
                                      std::string("ada\0y", 5),
                                      std::string(1000, 'x')};
+  const auto meeting = std::make_shared<workbook::Meeting>(ids.size());
+  UserLoader loader([meeting](const Context&, const std::string& id) -> Result<User> {
+    meeting->meet();
+    return user_of_load(1, id);
+  });
+  std::vector<std::jthread> callers;
   for (const auto& id : ids) {
-    const auto user = loader.get(forever, id);
-    ASSERT_TRUE(user) << user.error().message;
-    EXPECT_EQ(user->id, id);
-    EXPECT_EQ(user->name, user_of_load(1, id).name);
+    callers.emplace_back([&] { EXPECT_EQ(loader.get(forever, id), user_of_load(1, id)); });
   }
+  EXPECT_TRUE(meeting->all_met()) << "of " << ids.size() << " users only " << meeting->here()
+                                  << " are being loaded: are two of their ids taken for the same?";
 }
 
 TEST(Basic, TwoLoadersAskTheirOwnBackends) {

@@ -59,6 +59,44 @@ TEST(Lifecycle, InputsAbandonedByTheContextAreCancelled) {
   EXPECT_TRUE(for_wait_all.cancelled(1));
 }
 
+TEST(Lifecycle, ASingleInputIsCancelledWhenTheContextEnds) {
+  Inputs<int> inputs(3);
+  const auto only = [&](std::size_t i) { return std::vector{inputs.futures[i]}; };
+  EXPECT_EQ(show(all(ended(), only(0))), "error cancelled");
+  EXPECT_EQ(show(first(ended(), only(1))), "error cancelled");
+  EXPECT_EQ(show(wait_all(ended(), only(2))), "error cancelled");
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_TRUE(inputs.cancelled(i)) << "input " << i << " was the only one of its call";
+  }
+}
+
+// Of a future's callbacks one is the combinator's, and others may run before it.
+TEST(Lifecycle, AnOutcomeCountsThoughACallbackOfItEndsTheContext) {
+  for (const bool fails : {false, true}) {
+    for (int which = 0; which < 3; ++which) {
+      Inputs<int> inputs(1);
+      auto source = with_cancel(forever);
+      inputs.futures[0].on_settled([&](const Result<int>&) { source.cancel(); });
+      const std::jthread producer([&] {
+        if (fails) {
+          inputs.fail(0, Errc::not_found);
+        } else {
+          inputs.resolve(0, 7);
+        }
+      });
+      const auto context = source.context();
+      const std::string outcome = which == 0   ? show(all(context, inputs.futures))
+                                  : which == 1 ? show(first(context, inputs.futures))
+                                               : show(wait_all(context, inputs.futures));
+      EXPECT_FALSE(outcome.contains("cancelled"))
+          << (which == 0   ? "all"
+              : which == 1 ? "first"
+                           : "wait_all")
+          << ": the input was settled when its callback ended the context: " << outcome;
+    }
+  }
+}
+
 TEST(Lifecycle, ProducersOfGoHearThatTheyLost) {
   (void)first(forever, std::vector<Future<int>>{});  // before any thread relies on it
   auto heard = std::make_shared<workbook::Gate>();
@@ -197,9 +235,10 @@ TEST(Lifecycle, TenThousandInputs) {
   EXPECT_TRUE(first(forever, inputs.futures).has_value());
 }
 
-TEST(Lifecycle, ThirtyThousandInputsThatAreThereAlready) {
-  // Whoever goes from one to the next by calling itself runs out of stack.
-  const std::size_t count = workbook::rounds(30'000);
+TEST(Lifecycle, SeventyThousandInputsThatAreThereAlready) {
+  // Whoever goes from one to the next by calling itself runs out of stack, and who counts in 16
+  // bits out of numbers.
+  const std::size_t count = workbook::rounds(70'000);
   Inputs<int> good(1);
   good.resolve(0, 7);
   const std::vector same(count, good.futures.front());

@@ -301,6 +301,14 @@ TEST(Lifecycle, ACallbackMayDestroyTheTracker) {
   EXPECT_TRUE(later.resolver.resolve(1));
 }
 
+TEST(Lifecycle, AFunctionOfGoRunsAlsoUnderAContextThatHasEnded) {
+  Tracker tracker;
+  const auto fn = [](const Context&) -> Result<int> { return 7; };
+  EXPECT_EQ(show(tracker.go<int>(workbook::ended(), fn).await(forever)),
+            show(futures::go<int>(workbook::ended(), fn).await(forever)))
+      << "the futures of a tracker behave in every way like others";
+}
+
 TEST(Lifecycle, FunctionsMayEndAfterTheTracker) {
   auto tracker = std::make_unique<Tracker>();
   const auto gate = std::make_shared<workbook::Gate>();

@@ -52,6 +52,19 @@ TEST(Lifecycle, AnyHandleKeepsFnAtWork) {
       << "if it was cancelled: a handle was gone, but it was not the last one";
 }
 
+TEST(Lifecycle, OneOfSeventyThousandHandlesKeepsFnAtWork) {
+  Deaf deaf;
+  deaf.seen->begun.wait();
+  const std::vector handles(70'000, deaf.future);
+  {
+    const auto one_more = deaf.future;
+  }
+  EXPECT_FALSE(deaf.seen->context_has_ended()) << "of " << handles.size() + 2
+                                               << " handles one is "
+                                                  "gone: are they counted in 16 bits?";
+  deaf.may_end->open();
+}
+
 TEST(Lifecycle, AnAwaiterWithAHandleOfItsOwnKeepsFnAtWork) {
   Deaf deaf;
   deaf.seen->begun.wait();

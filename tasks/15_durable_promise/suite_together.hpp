@@ -27,6 +27,25 @@ TEST(Lifecycle, AnAwaiterOnAnotherHandleWakes) {
   }
 }
 
+TEST(Lifecycle, APromiseOfTheSameNameInAnotherFolderIsAnotherOne) {
+  const Folder folder;
+  const Folder other_folder;
+  FileStorage storage(folder.promises());
+  FileStorage other_storage(other_folder.promises());
+  auto promise = DurablePromise<int>::open(storage, "p");
+  auto namesake = DurablePromise<int>::open(other_storage, "p");
+  ASSERT_TRUE(promise && namesake);
+  std::atomic<int> got{0};
+  {
+    const std::jthread waiter([&] { got = promise->await(patiently()).value_or(-1); });
+    EXPECT_FALSE(promise->await(with_timeout(workbook::forever, 50ms).context()));
+    ASSERT_TRUE(namesake->resolve(1));
+    EXPECT_FALSE(promise->await(with_timeout(workbook::forever, 50ms).context()));
+    ASSERT_TRUE(promise->resolve(2));
+  }
+  EXPECT_EQ(got, 2) << "the promise of another folder was resolved with 1";
+}
+
 TEST(Lifecycle, EveryAwaiterGetsTheResult) {
   const Folder folder;
   FileStorage storage(folder.promises());
