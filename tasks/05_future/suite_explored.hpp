@@ -161,6 +161,18 @@ TEST(Explored, AnAwaiterWhoseContextEndsKeepsNobodyWaiting) {
   source.cancel();
 }
 
+TEST(Explored, AnAwaiterThatHasLeftIsLeftAlone) {
+  auto [future, resolver] = make_future<int>();
+  auto source = with_cancel(forever);
+  std::jthread producer([&writer = resolver] { writer.resolve(7); });
+  std::jthread canceller([&] { source.cancel(); });
+  (void)future.await(source.context());
+  EXPECT_TRUE(workbook::stack_is_left_alone([&] {
+    producer.join();
+    canceller.join();
+  })) << "await has returned, and somebody still wrote to what it had on its stack";
+}
+
 TEST(Explored, AProducerThatSleepsIsCancelled) {
   auto future = go<int>(forever, [](const Context& context) -> Result<int> {
     if (context.sleep_for(1h)) return 1;

@@ -55,6 +55,17 @@ TEST(Explored, TwoCallersNeverMakeTwoLoadsAtATime) {
   EXPECT_EQ(got(loader.get(forever, "ada")), load_1);
 }
 
+TEST(Explored, ACallerThatHasLeftIsLeftAlone) {
+  UserLoader loader(obedient());
+  auto source = with_cancel(forever);
+  Thread canceller([&] { source.cancel(); });
+  (void)loader.get(source.context(), "ada");
+  EXPECT_TRUE(workbook::stack_is_left_alone([&] {
+    canceller.join();
+    let_time_pass(1ms);
+  })) << "get has returned, and somebody still wrote to what it had on its stack";
+}
+
 TEST(Explored, WhoAsksAgainGetsANewLoad) {
   std::atomic<std::size_t> loads{0};
   UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {

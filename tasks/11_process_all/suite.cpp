@@ -133,6 +133,21 @@ TEST(Basic, TheErrorOfAJobIsReturned) {
   EXPECT_EQ(result.error(), down) << describe(result);
 }
 
+TEST(Basic, WhateverTheErrorItIsReturnedAndStopsTheOthers) {
+  const auto jobs = make_jobs(2);
+  for (const Error& error : workbook::errors_of_all_kinds()) {
+    int runs = 0;
+    const auto result =
+        process_all(forever, jobs, 1, [&](const Context&, const Job&) -> Result<void> {
+          ++runs;
+          return fail_with(error);
+        });
+    ASSERT_FALSE(result) << testing::PrintToString(error);
+    EXPECT_EQ(result.error(), error);
+    EXPECT_EQ(runs, 1) << "the first job failed with " << testing::PrintToString(error);
+  }
+}
+
 TEST(Basic, AnExceptionIsAnError) {
   const auto jobs = make_jobs(3);
   const auto result = process_all(forever, jobs, 2, [](const Context&, const Job&) -> Result<void> {

@@ -1,7 +1,13 @@
 // Task 11: small races, for the schedule explorer to try in every order.
 #pragma once
 
+#include <array>
+#include <atomic>
+#include <chrono>
 #include <latch>
+#include <optional>
+#include <stop_token>
+#include <thread>
 
 #include "suite_support.hpp"
 
@@ -88,6 +94,38 @@ TEST(Explored, AfterTheFirstErrorNoJobStarts) {
   EXPECT_EQ(result.error(), down) << describe(result);
   EXPECT_EQ(started, 2) << "two jobs were running when one of them failed, and the other one "
                            "stayed until it was told: a third one has no business here";
+}
+
+// Those that are told stand in some order, in which one of the others is the next.
+TEST(Explored, WhoEndsWhileOthersAreToldTakesNobodyAlong) {
+  const auto jobs = make_jobs(4);
+  for (const std::size_t step : {1u, 2u}) {
+    std::array<std::optional<CancelSource>, 3> waiting;
+    workbook::Gate all_wait;
+    std::atomic<int> here{0};
+    std::atomic<bool> first{true};
+    const auto result =
+        process_all(forever, jobs, 4, [&](const Context& context, const Job& job) -> Result<void> {
+          const auto i = number_of(job);
+          if (i == 3) {
+            all_wait.wait();
+            return fail_with(down);
+          }
+          const auto& mine = waiting.at(i).emplace(with_cancel(context));
+          const std::stop_callback told(context.stop_token(), [&] {
+            if (!first.exchange(false)) return;
+            waiting.at((i + step) % 3)->cancel();
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));  // until that one has left
+          });
+          if (++here == 3) all_wait.open();
+          EXPECT_FALSE(mine.context().sleep_for(workbook::patience))
+              << "job 3 failed; while one of the others was being told, another one ended by "
+                 "itself, and job "
+              << i << " was never told";
+          return {};
+        });
+    EXPECT_EQ(show(result), "error unavailable") << describe(result);
+  }
 }
 
 TEST(Explored, AfterAnExceptionNoJobStarts) {

@@ -79,6 +79,18 @@ TEST(Explored, AnAwaitEndsWithItsContext) {
   EXPECT_EQ(show(future.await(source.context())), "error cancelled");
 }
 
+TEST(Explored, AnAwaiterThatHasLeftIsLeftAlone) {
+  auto future = start_quick_worker();
+  auto source = with_cancel(forever);
+  std::jthread canceller([&] { source.cancel(); });
+  (void)future.await(source.context());
+  EXPECT_TRUE(workbook::stack_is_left_alone([&] {
+    canceller.join();
+    EXPECT_EQ(show(future.await(forever)), "value 7");
+    let_all_begin();  // and end
+  })) << "await has returned, and somebody still wrote to what it had on its stack";
+}
+
 TEST(Explored, AnOutcomeThatWasThereBeforeTheCancellationWins) {
   auto future = start_quick_worker();
   auto source = with_cancel(forever);

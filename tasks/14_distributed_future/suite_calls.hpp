@@ -100,6 +100,21 @@ TEST(Lifecycle, AFailureIsNotKeptAndNeitherIsTheLock) {
             "the value \"now it works\"");
 }
 
+TEST(Lifecycle, WhateverTheErrorOfAFailureTheLockIsGivenBack) {
+  auto future = make(shared_server());
+  Other other;
+  for (const Error& error : workbook::errors_of_all_kinds()) {
+    const auto key = fresh_key();
+    const auto result = future.get(forever, key, [&](const Context&) -> Result<std::string> {
+      return std::unexpected(error);
+    });
+    ASSERT_FALSE(result) << testing::PrintToString(error);
+    EXPECT_EQ(result.error().code, error.code);
+    EXPECT_TRUE(eventually([&] { return !other.lock_of(key); }))
+        << "it failed with " << testing::PrintToString(error) << ", and holds the lock";
+  }
+}
+
 TEST(Lifecycle, AnExceptionIsAFailure) {
   const auto key = fresh_key();
   auto future = make(shared_server());
@@ -419,6 +434,30 @@ TEST(Lifecycle, NoTwoLocksHaveTheSameToken) {
       << "two calls on one object: a late one takes the other's lock for its own";
   EXPECT_NE(tokens[0], tokens[2]) << "two objects: the late one deletes the other's lock";
   EXPECT_NE(tokens[1], tokens[2]);
+}
+
+TEST(Stress, WinnersOfTheSameMomentHaveDifferentTokens) {
+  struct State {
+    std::string stem = fresh_key("twins");
+    std::array<std::string, 2> tokens;
+  };
+  auto future = make(shared_server());
+  std::array<Other, 2> others;
+  workbook::stress_on(
+      2, workbook::rounds(300), [] { return std::make_unique<State>(); },
+      [&](auto& state, std::size_t thread) {
+        const auto key = state->stem + std::to_string(thread);
+        const auto result = future.get(forever, key, [&](const Context&) -> Result<std::string> {
+          state->tokens.at(thread) = others.at(thread).lock_of(key).value_or("no lock");
+          return "value";
+        });
+        EXPECT_EQ(told(result), "the value \"value\"");
+      },
+      [](auto& state) {
+        EXPECT_NE(state->tokens[0], state->tokens[1])
+            << "two threads drew the same token at the same moment: with one key for both, the one "
+               "that lost would take the other's lock for its own";
+      });
 }
 
 TEST(Stress, ManyThreadsOnOneFutureComputeOnce) {

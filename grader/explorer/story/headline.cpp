@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <string>
+#include <string_view>
 
 #include "story/words.hpp"
 
@@ -119,11 +121,36 @@ std::string without(std::string text, std::string_view start) {
   return text;
 }
 
-std::string check_headline(const Failure& failure) {
-  std::string text = failure.message, flat;
-  for (char c : text) flat += c == '\n' ? ' ' : c;
+// What GoogleTest says on lines of their own, as a sentence: "Expected equality of these values:
+// first + second = 7, 7 + 1 = 8; one result and one error were due".
+std::string on_one_line(std::string_view message) {
+  constexpr std::string_view which_is = "Which is: ";
+  std::string flat;
+  bool in_block = false;  // the lines that say what was compared, before the test's own words
+  while (!message.empty()) {
+    std::string_view line = message.substr(0, message.find('\n'));
+    message.remove_prefix(std::min(line.size() + 1, message.size()));
+    bool is_value = line.starts_with("  ");
+    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+    if (line.empty()) continue;
+    bool begins = flat.empty() || flat.ends_with(':');
+    if (in_block && line.starts_with(which_is)) {
+      line.remove_prefix(which_is.size());
+      flat += " = ";
+    } else if (!begins) {
+      flat += !in_block ? " " : is_value ? ", " : "; ";
+    } else if (!flat.empty()) {
+      flat += ' ';
+    }
+    flat += line;
+    in_block = is_value || line.starts_with("Expected") || line.starts_with("Value of: ");
+  }
   while (flat.find("  ") != std::string::npos) flat.erase(flat.find("  "), 1);
-  while (flat.ends_with(' ')) flat.pop_back();
+  return flat;
+}
+
+std::string check_headline(const Failure& failure) {
+  std::string flat = on_one_line(failure.message);
   if (flat.size() > 300) flat = flat.substr(0, 297) + "...";
   const char* slash = std::strrchr(failure.file, '/');
   std::string place = failure.file[0] ? std::string(slash ? slash + 1 : failure.file) + ":" +

@@ -73,6 +73,7 @@ TEST(Program, TellsTheGrader) {
 
 TEST(Program, ReplaysItsTokens) {
   Result first = run({"--explore_seconds=1", "--gtest_filter=*LostUpdate*"}, false);
+  EXPECT_TRUE(has(first, "count = 1, 2")) << first.output;  // what was compared, and how it was
   ASSERT_EQ(first.status, 1);
   std::size_t at = first.output.find("--replay='");
   ASSERT_NE(at, std::string::npos) << first.output;
