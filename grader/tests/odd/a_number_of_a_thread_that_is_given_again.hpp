@@ -44,7 +44,6 @@ inline Receiver<int> async(Fn<int()> fn) {
       sender.send(fn());
     } catch (...) {
     }
-    fn = nullptr;
     sender.close();
   });
   return receiver;
