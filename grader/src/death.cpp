@@ -89,9 +89,8 @@ const std::string_view thread_suppressions =
     "race:std::_Sp_atomic\n"
     "race:std::__exception_ptr::exception_ptr\n"
     "race:std::rethrow_exception\n"
-    "# ~stop_callback takes a thread that was given the number of one that has gone for the one "
-    "that\n"
-    "# ran the callback, and does not wait for it. What the callback itself does is looked at.\n"
+    "# Nor this: ~stop_callback takes a thread that was given the number of one that has gone for\n"
+    "# the one that ran the callback, and does not wait for it. The callback itself is looked at.\n"
     "race_top:std::stop_token::_Stop_state_t::_M_remove_callback\n"
     "race_top:std::stop_token::_Stop_state_t::_M_request_stop\n"
     "race_top:std::stop_token::_Stop_cb::_M_run\n";

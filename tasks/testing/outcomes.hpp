@@ -58,7 +58,7 @@ inline std::vector<futures::Error> errors_of_all_kinds() {
   errors.push_back({Errc::unavailable, "with a zero\0 inside"s});
   errors.push_back({std::make_error_code(std::errc::no_space_on_device), ""});
   errors.push_back({std::error_code(), "a code that says nothing is wrong"});
-  errors.push_back({});  // as a pointer that is null, or an optional that is empty, would say it
+  errors.push_back({});  // equal to Error{}, with which some say that there is none
   errors.push_back({Errc::unavailable, std::string(5000, 'x')});
   return errors;
 }

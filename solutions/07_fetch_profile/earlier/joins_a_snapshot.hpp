@@ -1,5 +1,5 @@
 // Wrong: joins the threads that there are when wait() is called; bites when one of them starts
-// another: nobody waits for that one. destroys the group.
+// another: nobody waits for that one.
 #pragma once
 
 #include <mutex>
