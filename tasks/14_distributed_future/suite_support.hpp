@@ -206,9 +206,10 @@ struct Slow {
 // Calls get() on a thread of its own.
 class Caller : public workbook::Caller<std::string> {
  public:
-  Caller(DistributedFuture& future, std::string key, Compute compute)
+  Caller(DistributedFuture& future, std::string key, Compute compute,
+         workbook::Patience& how_long = patience)
       : workbook::Caller<std::string>(
-            patience, [&future, key = std::move(key),
+            how_long, [&future, key = std::move(key),
                        compute = std::move(compute)](const Context& context) mutable {
               return future.get(context, key, std::move(compute));
             }) {}
