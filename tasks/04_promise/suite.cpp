@@ -575,8 +575,8 @@ TEST(Explored, AnAwaiterWhoseContextEndsKeepsNobodyWaiting) {
   const std::jthread hurried([&] { (void)promise.await(source.context()); });
   const std::jthread patient([&] { EXPECT_EQ(said(promise.await(kForever)), "the value 7"); });
   if constexpr (workbook::flavour() == workbook::Flavour::explored) {
-    std::this_thread::sleep_for(
-        std::chrono::milliseconds(1));  // the virtual clock: until both are waiting
+    // On the virtual clock: until both are waiting.
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   promise.resolve(7);
   source.cancel();

@@ -68,7 +68,8 @@ TEST(AFailedExpectation, ShowsTimes) {
   EXPECT_EQ(PrintToString(1500us), "1.5 ms");
   EXPECT_EQ(PrintToString(2h), "7200 s");
   const auto now = std::chrono::steady_clock::now();
-  EXPECT_TRUE(PrintToString(now).ends_with(" ms ago")) << PrintToString(now);
+  EXPECT_TRUE(PrintToString(now - 1h).starts_with("36")) << PrintToString(now - 1h);
+  EXPECT_TRUE(PrintToString(now - 1h).ends_with(" s ago")) << PrintToString(now - 1h);
   EXPECT_TRUE(PrintToString(now + 1h).starts_with("in 3")) << PrintToString(now + 1h);
 }
 
