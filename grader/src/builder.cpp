@@ -61,7 +61,7 @@ bool allows(const Task& task, std::string_view group) {
 }
 
 TextRules text_rules(const Task& task, const Stage& stage) {
-  TextRules rules{.protected_names = {}, .places = allows(task, "places")};
+  TextRules rules{.protected_names = {}, .places = allows(task, "places"), .header = task.header};
   for (const auto& file : stage.files) {
     if (file.trusted) add_names(file.bytes, rules.protected_names);
   }

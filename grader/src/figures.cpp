@@ -71,8 +71,8 @@ double rounded_up(double value) {
 }
 
 constexpr int page = 720;
-constexpr int left = 70;
-constexpr int right = 40;
+constexpr int left_margin = 70;
+constexpr int right_margin = 40;
 constexpr int plot_height = 200;
 constexpr int chart_height = plot_height + 90;
 constexpr std::array<std::string_view, most_lines> colours = {"#1b7f5c", "#b8433a", "#3a6fb8",
@@ -90,7 +90,7 @@ std::string drawn(const Chart& chart, int top) {
   }
   if (most_x <= 0) most_x = 1;
   most_y = rounded_up(most_y);
-  const int width = page - left - right;
+  const int width = page - left_margin - right_margin;
   const int bottom = top + plot_height;
   std::string body = fmt::format("<text x='12' y='{}' font-weight='bold'>{}</text>\n", top - 12,
                                  svg_escaped(chart.title));
@@ -99,19 +99,19 @@ std::string drawn(const Chart& chart, int top) {
     body += fmt::format(
         "<line x1='{}' x2='{}' y1='{}' y2='{}' stroke='#dddddd'/>"
         "<text x='{}' y='{}' text-anchor='end'>{:.3g}</text>\n",
-        left, page - right, y, y, left - 8, y + 4, most_y * i / 4);
+        left_margin, page - right_margin, y, y, left_margin - 8, y + 4, most_y * i / 4);
     body += fmt::format("<text x='{}' y='{}' text-anchor='middle'>{:.3g}{}</text>\n",
-                        left + width * i / 4, bottom + 18, most_x * i / 4,
+                        left_margin + width * i / 4, bottom + 18, most_x * i / 4,
                         i == 4 ? " " + svg_escaped(chart.axis) : "");
   }
   for (std::size_t i = 0; i < chart.lines.size(); ++i) {
     const auto& line = chart.lines[i];
     std::string points;
     for (const auto& [x, y] : line.points) {
-      points += fmt::format("{:.1f},{:.1f} ", left + width * x / most_x,
+      points += fmt::format("{:.1f},{:.1f} ", left_margin + width * x / most_x,
                             bottom - plot_height * y / most_y);
     }
-    const int key = left + static_cast<int>(i) * 200;
+    const int key = left_margin + static_cast<int>(i) * 200;
     body += fmt::format(
         "<polyline points='{}' fill='none' stroke='{}' stroke-width='2'/>\n"
         "<rect x='{}' y='{}' width='14' height='4' fill='{}'/><text x='{}' y='{}'>{}</text>\n",

@@ -33,6 +33,10 @@ bool VersionCounts::as_it_should_be() const {
          std::ranges::all_of(by_flavour, [](const Count& count) { return count.rejected == 0; });
 }
 
+bool VersionCounts::unmet() const {
+  return trouble.empty() && graded.runs == 0 && inconclusive == 0;
+}
+
 std::string kill_table(const std::vector<VersionCounts>& versions) {
   std::string out =
       fmt::format("  {:>2}  {}{:>8}{:>8}{:>8}{:>8}{:>8}  {:<12}{:>7}\n", "#", padded("version", 34),
@@ -46,7 +50,7 @@ std::string kill_table(const std::vector<VersionCounts>& versions) {
         version.graded.runs == 0 ? "-"
                                  : fmt::format("{:.0f}-{:.0f} %", 100 * sure.low, 100 * sure.high),
         version.first_seconds ? fmt::format("{:.1f} s", *version.first_seconds) : "-",
-        version.as_it_should_be() ? "" : "  <- WRONG");
+        version.as_it_should_be() || version.unmet() ? "" : "  <- WRONG");
     if (!version.trouble.empty()) out += indented(version.trouble, 6);
   }
   return out;

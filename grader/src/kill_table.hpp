@@ -39,6 +39,9 @@ struct VersionCounts {
 
   // What the audit is for: does the suite tell it for what it is?
   bool as_it_should_be() const;
+
+  // Nothing is known of it: the audit ended before its turn.
+  bool unmet() const;
 };
 
 // The table as text, at most 100 columns.

@@ -1,6 +1,7 @@
 #include "policy.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <fmt/format.h>
 #include <map>
@@ -12,6 +13,8 @@ namespace grader {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr std::size_t most_tokens = 100'000;
+
 bool has_line_of_preprocessor(std::string_view literal) {
   for (auto end = literal.find('\n'); end != std::string_view::npos;
        end = literal.find('\n', end + 1)) {
@@ -19,6 +22,14 @@ bool has_line_of_preprocessor(std::string_view literal) {
     if (next != std::string_view::npos && literal[next] == '#') return true;
   }
   return false;
+}
+
+// A no-break space and its like: white space to the compiler, and in the middle of a word to us.
+bool has_foreign_blank(std::string_view word) {
+  constexpr auto blanks =
+      std::to_array<std::string_view>({"\xC2\x85", "\xC2\xA0", "\xE1\x9A\x80", "\xE1\xA0\x8E",
+                                       "\xE2\x80", "\xE2\x81", "\xE3\x80\x80", "\xEF\xBB\xBF"});
+  return std::ranges::any_of(blanks, [&](auto blank) { return word.contains(blank); });
 }
 
 // Whether an include's text stays inside what a submission may read. A name without a slash and
@@ -94,6 +105,11 @@ std::optional<std::string> refuse_file(const Stage& stage, const StagedFile& fil
   static const Names nothing;
   const bool own_test = is_own_test(file.path);
   const auto tokens = tokenize(file.bytes);
+  if (tokens.size() > most_tokens) {
+    return at_line(
+        file.path, tokens[most_tokens].line,
+        fmt::format("goes on after {} words; a solution has a hundredth of that", most_tokens));
+  }
   Macros macros(file.path, own_test ? nothing : rules.protected_names);
   for (const auto& token : tokens) {
     if (token.kind == TokenKind::text && has_line_of_preprocessor(token.text)) {
@@ -101,7 +117,15 @@ std::optional<std::string> refuse_file(const Stage& stage, const StagedFile& fil
                      "has a raw string with a line that begins with #, which would be read as the "
                      "preprocessor's: put something before it");
     }
+    if (token.kind == TokenKind::identifier && has_foreign_blank(token.text)) {
+      return at_line(file.path, token.line,
+                     "has a blank that is not of ASCII, which the compiler leaves out");
+    }
     if (token.kind != TokenKind::directive) continue;
+    if (token.text.contains('\n')) {
+      return at_line(file.path, token.line,
+                     "has a raw string over several lines in a line of the preprocessor");
+    }
     const auto [name, rest] = split_directive(token.text);
     if (auto reason = object_to_directive(name, rest))
       return at_line(file.path, token.line, *reason);
@@ -123,8 +147,31 @@ std::optional<std::string> refuse_file(const Stage& stage, const StagedFile& fil
   return std::nullopt;
 }
 
+// A header of one's own beside my_test.cpp: other versions do not have it.
+std::optional<std::string> object_to_helper(const Stage& stage, const StagedFile& test,
+                                            const TextRules& rules) {
+  if (rules.header.empty()) return std::nullopt;
+  for (const auto& token : tokenize(test.bytes)) {
+    if (token.kind != TokenKind::directive) continue;
+    const auto [name, rest] = split_directive(token.text);
+    if (name != "include" || rest.size() < 2) continue;
+    const auto included = rest.substr(1, rest.find_first_of("\">", 1) - 1);
+    const auto path = (test.path.parent_path() / included).lexically_normal();
+    const auto staged = std::ranges::find(stage.files, path, &StagedFile::path);
+    const bool beside = path.parent_path() == test.path.parent_path();
+    if (staged == stage.files.end() || !beside || path.filename() == rules.header) continue;
+    return at_line(test.path, token.line,
+                   fmt::format("includes {}; the test is built beside other versions of {}, which "
+                               "do not have it: a test is one file",
+                               included, rules.header));
+  }
+  return std::nullopt;
+}
+
 // my_test.cpp beside the headers of a version: it must not see which one they are.
-std::optional<std::string> refuse_own_test(const Stage& stage, const StagedFile& test) {
+std::optional<std::string> refuse_own_test(const Stage& stage, const StagedFile& test,
+                                           const TextRules& rules) {
+  if (auto reason = object_to_helper(stage, test, rules)) return reason;
   BorrowedMacros macros;
   for (const auto& file : stage.files) {
     if (file.trusted || is_own_test(file.path)) continue;
@@ -162,7 +209,7 @@ std::optional<std::string> refuse_source(const Stage& stage, const TextRules& ru
     if (file.trusted) continue;
     if (auto reason = refuse_file(stage, file, rules)) return reason;
     if (!is_own_test(file.path)) continue;
-    if (auto reason = refuse_own_test(stage, file)) return reason;
+    if (auto reason = refuse_own_test(stage, file, rules)) return reason;
   }
   return std::nullopt;
 }

@@ -23,8 +23,9 @@ void add_names(std::string_view source, Names& names);
 void add_names_of_macros(std::string_view definitions, Names& names);
 
 struct TextRules {
-  Names protected_names;
-  bool places = false;  // the task is about source lines: std::source_location is fine
+  Names protected_names{};
+  bool places = false;   // the task is about source lines: std::source_location is fine
+  std::string header{};  // what the task's header is called; empty: any
 };
 
 // Before compiling: directives and tokens of the submitted files, `#if 0` or not.

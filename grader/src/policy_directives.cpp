@@ -55,6 +55,7 @@ std::optional<std::string> object_to_directive(std::string_view name, std::strin
       "redefine_extname", "weak",           "push_macro",    "pop_macro",
       "comment",          "GCC dependency", "GCC poison",    "GCC system_header",
       "clang attribute",  "clang module",   "clang section", "clang __debug"};
+  if (name.empty() && !rest.empty()) return "has a # in front of something that is no word";
   if (one_of(name, plain)) return std::nullopt;
   if (name == "pragma") {
     std::string words;  // blanks as one

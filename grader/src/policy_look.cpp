@@ -21,8 +21,16 @@ struct Line {
   std::string_view text;
 };
 
-// Calls visit(line) for each line of text, and enter(from, to) where the compiler goes from one
-// file to another.
+// How the text goes from one file to another: into one that is included and back, or because it
+// says that it does (#line).
+enum class Way { included, said };
+
+Way way_of(std::string_view flags) {
+  return flags.starts_with(" 1") || flags.starts_with(" 2") ? Way::included : Way::said;
+}
+
+// Calls visit(line) for each line of text, and enter(from, to, way) where the compiler goes from
+// one file to another.
 template <class Visit, class Enter>
 void for_each_line(std::string_view expanded, const Visit& visit, const Enter& enter) {
   std::set<std::string> names;  // as they are without detours: "04_promise/./helper.hpp"
@@ -44,7 +52,7 @@ void for_each_line(std::string_view expanded, const Visit& visit, const Enter& e
     if (open == std::string_view::npos || close <= open) continue;
     const fs::path written = text.substr(open + 1, close - open - 1);
     const std::string_view next = *names.insert(written.lexically_normal().string()).first;
-    if (next != file) enter(file, next);
+    if (next != file) enter(file, next, way_of(text.substr(close + 1)));
     file = next;
   }
 }
@@ -163,7 +171,10 @@ std::optional<std::string> refuse_expansion(
       parts.add(line);
     }
   };
-  const auto enter = [&](std::string_view from, std::string_view file) {
+  const auto enter = [&](std::string_view from, std::string_view file, Way way) {
+    if (!refused && way == Way::said && parts.has(from)) {
+      refused = fmt::format("{} says that it goes on as {} (#line)", from, file);
+    }
     if (refused || parts.has(file) || file.starts_with('<')) return;
     if (parts.has(from) && !is_own_test(from) && is_for_tests(file)) {
       refused = fmt::format("{} includes {}, which is for tests", from, file);
@@ -192,7 +203,7 @@ std::string submitted_text(const Stage& stage, std::string_view expanded) {
   const auto visit = [&](const Line& line) {
     if (parts.has(line.file) && !is_definition(line.text)) parts.add(line);
   };
-  for_each_line(expanded, visit, [](std::string_view, std::string_view) {});
+  for_each_line(expanded, visit, [](std::string_view, std::string_view, Way) {});
   std::string all;
   parts.for_each([&](const fs::path& file, std::string_view text) {
     all += file.string() + "\n";

@@ -24,8 +24,37 @@ constexpr auto given = std::to_array<std::string_view>(
     {"Receiver", "Sender", "Result", "Error", "Errc", "Context", "CancelSource", "optional",
      "expected", "unexpected", "error_code", "error_condition", "move_only_function", "nullopt_t"});
 
+using Types = std::set<std::string_view>;
+
 bool is_class_key(Tokens tokens, std::size_t at) {
   return is(tokens, at, "class") || is(tokens, at, "struct") || is(tokens, at, "union");
+}
+
+// The classes and enumerations that a file declares. Another name for one of the library's is none.
+Types declared_types(Tokens tokens) {
+  Types types;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (!is_class_key(tokens, i) && !is(tokens, i, "enum") && !is(tokens, i, "namespace")) continue;
+    for (auto next = i + 1; next < tokens.size(); ++next) {
+      if (is(tokens, next, "alignas") || is(tokens, next, "[") || is(tokens, next, "(")) {
+        const bool square = is(tokens, next, "[");
+        if (is(tokens, next, "alignas")) ++next;
+        next = behind(tokens, next, square ? "[" : "(", square ? "]" : ")") - 1;
+        continue;
+      }
+      if (is_class_key(tokens, next) || is(tokens, next, "::")) continue;
+      if (!is_word(tokens, next)) break;
+      const bool goes_on = is(tokens, next + 1, "::");
+      const bool declares = is(tokens, next + 1, "{") || is(tokens, next + 1, ":") ||
+                            is(tokens, next + 1, "final") || is(tokens, next + 1, ";") ||
+                            is(tokens, next + 1, "<");
+      if (declares || goes_on) types.insert(tokens[next].text);
+      if (!goes_on) break;
+    }
+  }
+  for (const auto name : given) types.erase(name);
+  for (const std::string_view name : {"std", "futures", "detail"}) types.erase(name);
+  return types;
 }
 
 // template <> class Receiver<int>, template <> struct std::optional<int>.
@@ -48,7 +77,8 @@ std::optional<Objection> object_to_specialisation(Tokens tokens, std::size_t at,
 
 // template <> std::optional<int> Receiver<int>::receive(), template <> bool
 // std::operator==<...>(...), template <> constexpr bool std::is_same_v<...> = true.
-std::optional<Objection> object_to_function_specialisation(Tokens tokens, std::size_t at) {
+std::optional<Objection> object_to_function_specialisation(Tokens tokens, std::size_t at,
+                                                           const Types& own) {
   if (!is(tokens, at, "template") || !is(tokens, at + 1, "<") || !is(tokens, at + 2, ">") ||
       is_class_key(tokens, at + 3)) {
     return std::nullopt;
@@ -81,6 +111,10 @@ std::optional<Objection> object_to_function_specialisation(Tokens tokens, std::s
     name = tokens[next].text;
     const bool qualifies = is(tokens, next + 1, "::") || is(tokens, next + 1, "<");
     if (name == "std" || (qualifies && one_of(name, given))) of_others = true;
+    const auto end = is(tokens, next + 1, "<") ? behind(tokens, next + 1, "<", ">") : next + 1;
+    if (is(tokens, end, "::") && name != "futures" && name != "detail" && !own.contains(name)) {
+      of_others = true;  // by another name of it
+    }
   }
   if (!of_others || one_of(name, specialisable)) return std::nullopt;
   return Objection{tokens[at].line, "specialises a function that the tests use as it is"};
@@ -90,7 +124,7 @@ std::optional<Objection> object_to_function_specialisation(Tokens tokens, std::s
 std::set<std::string, std::less<>> template_parameters(Tokens tokens, std::size_t at) {
   auto start = at;
   int depth = 0;
-  while (start > 0) {
+  while (start > 0 && at - start < farthest_bracket) {
     const auto& text = tokens[start - 1].text;
     if (text == ")" || text == "]") ++depth;
     if (text == "(" || text == "[") --depth;
@@ -156,7 +190,7 @@ bool mentions_given(Tokens parameter) {
 }
 
 bool is_friend(Tokens tokens, std::size_t at) {
-  for (auto i = at; i > 0; --i) {
+  for (auto i = at; i > 0 && at - i < farthest_bracket; --i) {
     const auto& text = tokens[i - 1].text;
     if (text == "friend") return true;
     if (text == ";" || text == "{" || text == "}") return false;
@@ -165,7 +199,8 @@ bool is_friend(Tokens tokens, std::size_t at) {
 }
 
 // operator==, operator!= and operator<=>, declared at `at`.
-std::optional<Objection> object_to_comparison(Tokens tokens, std::size_t at, bool in_class) {
+std::optional<Objection> object_to_comparison(Tokens tokens, std::size_t at, bool in_class,
+                                              const Types& own) {
   const bool compares =
       is(tokens, at, "operator") &&
       (is(tokens, at + 1, "==") || is(tokens, at + 1, "!=") || is(tokens, at + 1, "<=>"));
@@ -182,7 +217,8 @@ std::optional<Objection> object_to_comparison(Tokens tokens, std::size_t at, boo
   // Beside a type of the author's own it takes none of what the tests compare.
   const auto is_own = [&](Tokens parameter) {
     return !takes_anything(parameter, generic) && !is_of_others(parameter) &&
-           !mentions_given(parameter);
+           !mentions_given(parameter) &&
+           std::ranges::any_of(parameter, [&](const Token& t) { return own.contains(t.text); });
   };
   const bool of_two = !in_class || is_friend(tokens, at);
   if (of_two && std::ranges::any_of(parameters, is_own)) return std::nullopt;
@@ -194,8 +230,6 @@ std::optional<Objection> object_to_comparison(Tokens tokens, std::size_t at, boo
     }
   }
   if (in_class || is_friend(tokens, at)) return std::nullopt;
-  const bool of_others = std::ranges::all_of(parameters, is_of_others);
-  if (!of_others && std::ranges::none_of(parameters, mentions_given)) return std::nullopt;
   return Objection{
       tokens[at].line,
       "declares a comparison of types that are not its own: the tests compare with it"};
@@ -206,8 +240,9 @@ enum class Place { elsewhere, in_std, in_class };
 
 Place place_behind(Tokens tokens, std::size_t open, Place outer) {
   std::size_t start = open;
-  while (start > 0 && tokens[start - 1].text != ";" && tokens[start - 1].text != "{" &&
-         tokens[start - 1].text != "}" && tokens[start - 1].kind != TokenKind::directive) {
+  while (start > 0 && open - start < farthest_bracket && tokens[start - 1].text != ";" &&
+         tokens[start - 1].text != "{" && tokens[start - 1].text != "}" &&
+         tokens[start - 1].kind != TokenKind::directive) {
     --start;
   }
   bool opens_namespace = false;
@@ -228,6 +263,7 @@ Place place_behind(Tokens tokens, std::size_t open, Place outer) {
 }  // namespace
 
 std::optional<Objection> object_to_meanings(Tokens tokens, bool declarations) {
+  const auto own = declared_types(tokens);
   std::vector<Place> places = {Place::elsewhere};
   Scopes scopes;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -236,15 +272,24 @@ std::optional<Objection> object_to_meanings(Tokens tokens, bool declarations) {
     if (is(tokens, i, "{")) places.push_back(place_behind(tokens, i, place));
     if (is(tokens, i, "}") && places.size() > 1) places.pop_back();
     if (tokens[i].kind != TokenKind::identifier) continue;
+    const bool reopens = is(tokens, i, "namespace") && is(tokens, i + 2, "{") &&
+                         (is(tokens, i + 1, "std") || is(tokens, i + 1, "futures"));
+    if (declarations && reopens && !scopes.are_none()) {
+      return Objection{tokens[i].line,
+                       fmt::format("declares a {} of its own: the tests mean the one of everybody",
+                                   tokens[i + 1].text)};
+    }
     if (place == Place::in_std && is(tokens, i, "operator")) {
       return Objection{tokens[i].line, "declares an operator in namespace std"};
     }
     if (auto found = object_to_specialisation(tokens, i, place == Place::in_std)) return found;
-    if (auto found = object_to_function_specialisation(tokens, i)) return found;
+    if (auto found = object_to_function_specialisation(tokens, i, own)) return found;
     if (declarations) {
       if (auto found = object_to_overload(tokens, i, scopes)) return found;
     }
-    if (auto found = object_to_comparison(tokens, i, place == Place::in_class)) return found;
+    if (auto found = object_to_comparison(tokens, i, place == Place::in_class, own)) {
+      return found;
+    }
   }
   return std::nullopt;
 }

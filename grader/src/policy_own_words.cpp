@@ -41,6 +41,8 @@ constexpr auto raw_looks = std::to_array<std::string_view>({"reinterpret_cast",
                                                             "bcmp",
                                                             "bcopy",
                                                             "fwrite",
+                                                            "va_arg",
+                                                            "va_list",
                                                             "union"});
 
 constexpr auto concepts = std::to_array<std::string_view>({"same_as",
@@ -155,11 +157,22 @@ std::optional<std::string> object_to_operator(Tokens tokens, std::size_t at) {
   return std::nullopt;
 }
 
+// `<` with types behind it, and not a comparison: `integral < 5;`.
+bool is_given_types(Tokens tokens, std::size_t at) {
+  if (!is(tokens, at + 1, "<")) return false;
+  for (auto i = at + 2; i < tokens.size() && i < at + farthest_bracket; ++i) {
+    const auto& text = tokens[i].text;
+    if (text == ">" || text == ">>") return true;
+    if (text == ";" || text == "{" || text == "||" || text == "}") return false;
+  }
+  return true;
+}
+
 // Algorithms like std::is_sorted are called; traits and concepts are given types.
 bool is_trait_name(Tokens tokens, std::size_t at, bool std_is_open) {
   const std::string_view word = tokens[at].text;
   if (!word.starts_with("is_") && !word.starts_with("has_")) return false;
-  const bool given_types = is(tokens, at + 1, "<");
+  const bool given_types = is_given_types(tokens, at);
   if (follows(tokens, at, "::")) {
     const bool of_std = at > 1 && is(tokens, at - 2, "std");
     return given_types || (of_std && is(tokens, at + 1, ";"));
@@ -174,12 +187,14 @@ std::optional<std::string> object_to_type_question(Tokens tokens, std::size_t at
   // Order::regular may be an enumerator of the test's own.
   const bool qualified = follows(tokens, at, "::") && at > 1 &&
                          (is(tokens, at - 2, "std") || is(tokens, at - 2, "ranges"));
-  if (one_of(word, concepts) && (qualified || is(tokens, at + 1, "<"))) {
+  if (one_of(word, concepts) && (qualified || is_given_types(tokens, at))) {
     return looks_inside(fmt::format("the concept {}", word));
   }
   constexpr auto sizes = std::to_array<std::string_view>(
       {"max_size", "size_bytes", "as_bytes", "as_writable_bytes", "is_always_lock_free"});
-  if (!expanded && one_of(word, sizes)) return looks_inside(word);
+  const bool asked = follows(tokens, at, ".") || follows(tokens, at, "->") ||
+                     follows(tokens, at, "::") || is(tokens, at + 1, "(");
+  if (!expanded && asked && one_of(word, sizes)) return looks_inside(word);
   if (word == "function_name" && (follows(tokens, at, ".") || follows(tokens, at, "->"))) {
     return looks_inside("a source_location's function_name() (its line is fine)");
   }
@@ -233,6 +248,11 @@ std::optional<std::string> object_to_written_name(Tokens tokens, std::size_t at,
     return fmt::format(
         "uses {}, a name of the compiler's or the library's own; a test needs none of them", word);
   }
+  if (word == "futures" && follows(tokens, at, "namespace") && at > 1 &&
+      tokens[at - 2].text != "using" && !is(tokens, at + 1, ";")) {
+    return "opens namespace futures, where names are that only one version has; a test says "
+           "futures::Promise, or `using namespace futures`";
+  }
   const bool internal = word == "internal" || word == "detail";
   if (internal && at > 1 && is(tokens, at - 1, "::") &&
       (is(tokens, at - 2, "testing") || is(tokens, at - 2, "rc"))) {
@@ -284,6 +304,13 @@ bool points_to_member(Tokens tokens, std::size_t at, const std::set<std::string_
   return of_template || (std::isupper(static_cast<unsigned char>(last[0])) && !own.contains(last));
 }
 
+// using Clock = std::chrono::steady_clock;
+bool is_plain_std_name(Tokens tokens, std::size_t at) {
+  if (!is(tokens, at, "std")) return false;
+  while (is_word(tokens, at) || is(tokens, at, "::")) ++at;
+  return is(tokens, at, ";");
+}
+
 }  // namespace
 
 OwnTestContext context_of(Tokens tokens) {
@@ -291,6 +318,9 @@ OwnTestContext context_of(Tokens tokens) {
   for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
     const auto& word = tokens[i].text;
     if (word == "struct" || word == "class") context.own.insert(tokens[i + 1].text);
+    if (word == "using" && is(tokens, i + 2, "=") && is_plain_std_name(tokens, i + 3)) {
+      context.own.insert(tokens[i + 1].text);
+    }
     context.std_is_open |=
         word == "using" && tokens[i + 1].text == "namespace" && is(tokens, i + 2, "std");
   }

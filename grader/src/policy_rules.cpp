@@ -42,6 +42,13 @@ std::optional<std::string> object_to_attribute(Tokens tokens, std::size_t at) {
   constexpr std::array<std::string_view, 9> renaming = {
       "alias", "ifunc", "weakref", "symver", "init_priority", "section", "weak", "naked", "copy"};
   const auto name = bare(tokens[at].text);
+  // The sanitizers look at accesses of the usual sizes, in the usual address space.
+  constexpr std::array<std::string_view, 9> unseen = {
+      "address_space", "ptr32",       "ptr64",           "sptr",       "uptr",
+      "mode",          "vector_size", "ext_vector_type", "matrix_type"};
+  if (one_of(name, unseen) || name.starts_with("opencl_")) {
+    return fmt::format("makes memory that the race detectors can't see (attribute {})", name);
+  }
   if (name.starts_with("no_sanitize") || name == "disable_sanitizer_instrumentation") {
     return fmt::format("asks the sanitizers to look away ({})", name);
   }
@@ -125,16 +132,49 @@ bool renames_test_namespace(Tokens tokens, std::size_t at) {
   return before > 2 && is(tokens, before - 1, "=") && is(tokens, before - 3, "namespace");
 }
 
-// The namespaces of the tests: `testing::`, `namespace workbook`.
+// Whether the name at `at` is declared there as a class, a namespace or another name of a type:
+// `struct [[nodiscard]] x`, `namespace a::x`, `using x = ...`, `typedef ... x`.
+bool names_a_scope(Tokens tokens, std::size_t at) {
+  constexpr auto keys = std::to_array<std::string_view>(
+      {"class", "struct", "union", "enum", "namespace", "using", "typedef"});
+  constexpr auto ends = std::to_array<std::string_view>({";", "{", "(", ",", "=", "<"});
+  int depth = 0;  // inside alignas(8) or <class T>
+  for (auto i = at; i > 0 && at - i < farthest_bracket; --i) {
+    const auto& text = tokens[i - 1].text;
+    if (text == ")" || text == ">") ++depth;
+    if (text == ">>") depth += 2;
+    if (depth > 0) {
+      if (text == "(" || text == "<") --depth;
+      continue;
+    }
+    if (one_of(text, keys)) return true;
+    if (text == "}") return is(tokens, at + 1, ";");  // typedef struct { ... } x;
+    if (one_of(text, ends)) return false;
+  }
+  return false;
+}
+
+// What the tests say and mean by it: the kit's namespace and GoogleTest's, and each suite's own.
 bool is_test_namespace(Tokens tokens, std::size_t at) {
-  const auto& word = tokens[at].text;
-  if (word != "testing" && word != "workbook" && word != "rc") return false;
-  const bool qualifies = is(tokens, at + 1, "::");
-  const bool opened =
-      at > 0 && (is(tokens, at - 1, "namespace") ||
-                 (is(tokens, at - 1, "::") && at > 1 && is(tokens, at - 2, "namespace")));
-  // `rc` is short enough to be a namespace of the author's own.
-  return word == "rc" ? false : qualifies || opened || renames_test_namespace(tokens, at);
+  const std::string_view word = tokens[at].text;
+  if (word == "workbook") return true;
+  if (word.ends_with("_suite")) return at > 0 && is(tokens, at - 1, "namespace");
+  if (word != "testing") return false;
+  return is(tokens, at + 1, "::") || renames_test_namespace(tokens, at) ||
+         names_a_scope(tokens, at);
+}
+
+// `std` and `futures` of one's own, in a place where the tests would find them first.
+std::optional<std::string> object_to_namesake(Tokens tokens, std::size_t at) {
+  const std::string_view word = tokens[at].text;
+  if ((word != "std" && word != "futures") || is(tokens, at + 1, "::")) return std::nullopt;
+  const bool namespace_itself =
+      at > 0 && is(tokens, at - 1, "namespace") &&
+      (is(tokens, at + 1, "{") || (at > 1 && is(tokens, at - 2, "using")));
+  if (namespace_itself || !names_a_scope(tokens, at)) return std::nullopt;
+  // namespace s = std; using t = std...
+  if (at > 0 && (is(tokens, at - 1, "=") || is(tokens, at - 1, "::"))) return std::nullopt;
+  return fmt::format("declares a {} of its own: the tests mean the one of everybody", word);
 }
 
 // Careful only while somebody looks: `__has_feature(thread_sanitizer)`, __SANITIZE_THREAD__.
@@ -175,6 +215,16 @@ std::optional<std::string> object_to_inside(std::string_view word) {
   return std::nullopt;
 }
 
+// ThreadSanitizer, and the explorer with it, looks at accesses of 1, 2, 4, 8 and 16 bytes.
+std::optional<std::string> object_to_unseen_type(Tokens tokens, std::size_t at) {
+  const std::string_view word = tokens[at].text;
+  const bool extended = (word == "long" && is(tokens, at + 1, "double")) ||
+                        (word == "double" && is(tokens, at + 1, "long"));
+  if (!extended && word != "_BitInt" && word != "__m256" && word != "__m512") return std::nullopt;
+  return fmt::format("uses {}, whose size the race detectors do not look at: take another type",
+                     extended ? "long double" : word);
+}
+
 std::optional<std::string> object_to_word(Tokens tokens, std::size_t at, RuleContext context) {
   const std::string_view word = tokens[at].text;
   if (auto reason = object_to_inside(word)) return reason;
@@ -212,6 +262,8 @@ std::optional<std::string> object_to_word(Tokens tokens, std::size_t at, RuleCon
     if (internals) return fmt::format("reaches into the kit (workbook::{})", word);
     return std::nullopt;
   }
+  if (auto reason = object_to_unseen_type(tokens, at)) return reason;
+  if (auto reason = object_to_namesake(tokens, at)) return reason;
   if (is_test_namespace(tokens, at)) {
     return fmt::format("speaks to the tests it is judged by (namespace {})", word);
   }

@@ -1,5 +1,6 @@
 #include "policy_scopes.hpp"
 
+#include <algorithm>
 #include <array>
 #include <fmt/format.h>
 
@@ -37,7 +38,7 @@ namespace {
 bool is_inside_another(Tokens tokens, std::size_t start, std::size_t at) {
   int round = 0;
   int angle = 0;
-  for (auto i = start; i < at; ++i) {
+  for (auto i = std::max(start, at - std::min(at, farthest_bracket)); i < at; ++i) {
     const auto& text = tokens[i].text;
     if (text == "(") ++round;
     if (text == ")") --round;

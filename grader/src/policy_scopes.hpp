@@ -18,6 +18,8 @@ class Scopes {
   // Not in a class, a function or a namespace of the author's own: what the tests say finds it.
   bool are_everybodys() const;
 
+  bool are_none() const { return scopes_.empty(); }
+
   // Where the declaration begins that the reading is in.
   std::size_t start() const { return start_; }
 

@@ -175,8 +175,9 @@ class Tokenizer {
     }
   }
 
-  // A whole line, comments replaced by a blank, "%:" written as "#". A line's literals are copied
-  // as they are, so that "//" inside an include path or a string is no comment.
+  // A whole line, comments replaced by a blank, "%:" written as "#". What is in it is read as it is
+  // elsewhere: where the compiler sees the end of a literal, and the beginning of a comment, so
+  // must this, or one of them is blind to what follows. A raw string goes on over line ends.
   void directive() {
     const int line = scan_.line();
     if (scan_.take() == '%') scan_.take();
@@ -186,20 +187,55 @@ class Tokenizer {
       if (c == '/' && (scan_.peek_next() == '/' || scan_.peek_next() == '*')) {
         skip_comment();
         text += ' ';
-      } else if (c == '"' || c == '\'') {
-        auto kept = std::move(tokens_);
-        tokens_.clear();
-        literal("", line);
-        text += tokens_.back().text;
-        tokens_ = std::move(kept);
-      } else {
+      } else if (std::isspace(static_cast<unsigned char>(c))) {
         text += scan_.take();
+      } else if ((c == '<' || c == '"') && names_a_file(text)) {
+        text += header_name();
+      } else {
+        text += next_token();
       }
     }
     const auto name = text.find_first_not_of(" \t\v\f", 1);
     text = name == std::string::npos ? "#" : "#" + text.substr(name);
     text.erase(text.find_last_not_of(" \t\r\v\f") + 1);
     push(TokenKind::directive, std::move(text), line);
+  }
+
+  // #include "x", #include_next <x>, #embed <x>, __has_include(<x>).
+  static bool names_a_file(std::string_view text) {
+    const auto last = text.find_last_not_of(" \t\v\f");
+    text = text.substr(0, last == std::string_view::npos ? 0 : last + 1);
+    if (text.ends_with('(')) {
+      text.remove_suffix(1);
+      text = text.substr(0, text.find_last_not_of(" \t\v\f") + 1);
+      return text.ends_with("__has_include") || text.ends_with("__has_include_next") ||
+             text.ends_with("__has_embed");
+    }
+    const auto first = text.find_first_not_of(" \t\v\f", 1);
+    if (first == std::string_view::npos) return false;
+    const auto name = text.substr(first);
+    return name == "include" || name == "include_next" || name == "import" || name == "embed";
+  }
+
+  // As it is: no comment begins in it, and a backslash is one. Ends with its line.
+  std::string header_name() {
+    const char close = scan_.peek() == '<' ? '>' : '"';
+    std::string text(1, scan_.take());
+    while (!scan_.done() && scan_.peek() != '\n') {
+      text += scan_.take();
+      if (text.back() == close) break;
+    }
+    return text;
+  }
+
+  // The text of the next token, which is not kept.
+  std::string next_token() {
+    auto kept = std::move(tokens_);
+    tokens_.clear();
+    token();
+    auto text = std::move(tokens_.back().text);
+    tokens_ = std::move(kept);
+    return text;
   }
 
   void punctuator(int line) {
@@ -230,7 +266,21 @@ class Tokenizer {
 
 }  // namespace
 
-std::vector<Token> tokenize(std::string_view source) { return Tokenizer(source).run(); }
+std::vector<Token> tokenize(std::string_view source) {
+  if (source.starts_with("\xEF\xBB\xBF")) source.remove_prefix(3);  // says that it is UTF-8
+  if (!source.contains('\r')) return Tokenizer(source).run();
+  // A lone carriage return ends a line, too, and a comment with it.
+  std::string lines;
+  lines.reserve(source.size());
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    if (source[i] != '\r') {
+      lines += source[i];
+    } else if (i + 1 == source.size() || source[i + 1] != '\n') {
+      lines += '\n';
+    }
+  }
+  return Tokenizer(lines).run();
+}
 
 bool is(Tokens tokens, std::size_t at, std::string_view text) {
   return at < tokens.size() && tokens[at].text == text;
@@ -244,7 +294,9 @@ std::size_t behind(Tokens tokens, std::size_t open, std::string_view left, std::
   const bool of_templates = left == "<";
   int depth = 0;
   int round = 0;
-  for (auto i = open; i < tokens.size(); ++i) {
+  // What closes so late closes never: or a thousand that are open would be looked for in all of it.
+  const auto end = std::min(tokens.size(), open + farthest_bracket);
+  for (auto i = open; i < end; ++i) {
     const auto& text = tokens[i].text;
     if (of_templates && text == "(") ++round;
     if (of_templates && text == ")") --round;

@@ -33,8 +33,11 @@ using Tokens = std::span<const Token>;
 bool is(Tokens tokens, std::size_t at, std::string_view text);
 bool is_word(Tokens tokens, std::size_t at);
 
-// The index behind the bracket that closes the one at `open`; `>>` closes two lists of template
-// arguments, and a `<` inside parentheses compares.
+// How far rules look for what belongs together.
+inline constexpr std::size_t farthest_bracket = 4'000;
+
+// The index behind the bracket that closes the one at `open`, or behind the last token when none
+// does; `>>` closes two lists of template arguments, and a `<` inside parentheses compares.
 std::size_t behind(Tokens tokens, std::size_t open, std::string_view left, std::string_view right);
 
 template <std::ranges::range Words>

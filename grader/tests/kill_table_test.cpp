@@ -43,6 +43,19 @@ TEST(KillTable, PointsAtWhatIsWrong) {
   EXPECT_NE(text.find("WRONG"), std::string::npos);
 }
 
+TEST(KillTable, OneThatWasNotMetIsNeitherRightNorWrong) {
+  VersionCounts version;
+  EXPECT_TRUE(version.unmet());
+  EXPECT_FALSE(version.as_it_should_be());
+  EXPECT_EQ(kill_table({version}).find("WRONG"), std::string::npos);
+  version.inconclusive = 1;
+  EXPECT_FALSE(version.unmet()) << "it was run, and nobody knows what it is";
+  EXPECT_NE(kill_table({version}).find("WRONG"), std::string::npos);
+  version = {};
+  version.trouble = "does not build";
+  EXPECT_FALSE(version.unmet());
+}
+
 TEST(Scorecard, CountsWrongVerdictsOnBothSides) {
   VersionCounts right;
   right.right = true;

@@ -35,7 +35,15 @@ TEST(HeaderRules, NothingInnocentIsRefused) {
            "inline void f() { spawn([] {}); auto source = with_cancel(Context::background()); }",
            "template <> struct std::hash<Own> { std::size_t operator()(const Own&) const; };",
            "template <> inline constexpr bool std::ranges::enable_view<Own> = true;",
-           "template <> int Own<int>::get() { return 1; }",
+           "template <class T> struct Own { T get(); };\ntemplate <> int Own<int>::get() { return "
+           "1; }",
+           "struct [[nodiscard]] Own { struct In { int f(); }; };\nint Own::In::f() { return 1; }",
+           "enum Kind { a };\nbool operator==(const Kind& x, const std::error_code& y);",
+           "bool testing = false;\nstd::vector<int> futures;\nusing namespace std;",
+           "template <class T> void all(std::vector<Future<T>> futures);",
+           "namespace s = std;\nnamespace test_suite_of_mine {}\nusing std::vector;",
+           "#define WORDS R\"(one line // and /* no more)\"\n#undef WORDS",
+           "#define N 1'000'000\n#define C '\\''\n",
            "enum class Own { a };\nstd::error_code make_error_code(Own e);",
            "inline void wait() { _mm_pause(); }",
        }) {
@@ -67,6 +75,76 @@ TEST(HeaderRules, SpecialisationsOfWhatTheTestsUseAreRefused) {
        }) {
     EXPECT_TRUE(refused(text).contains("specialises")) << text << "\n" << refused(text);
   }
+}
+
+// The tests mean the namespaces of everybody.
+TEST(HeaderRules, NamesakesOfTheTestsWordsAreRefused) {
+  for (const char* text : {
+           "}\nnamespace { struct workbook { static int crowd(int); }; }\nnamespace x {",
+           "struct alignas(8) [[nodiscard]] testing { };",
+           "namespace mine::workbook { }",
+           "typedef struct { int n; } testing;",
+           "using testing = int;",
+           "}\nnamespace { struct std { }; }\nnamespace x {",
+           "}\nnamespace { namespace std { } }\nnamespace x {",
+           "}\nnamespace { class futures { }; }\nnamespace x {",
+           "}\nnamespace promise_suite { }\nnamespace x {",
+       }) {
+    const auto told = refused(text);
+    EXPECT_TRUE(told.contains("of everybody") || told.contains("speaks to the tests"))
+        << text << "\n"
+        << told;
+  }
+}
+
+TEST(HeaderRules, AnotherNameChangesNothing) {
+  for (const char* text : {
+           "using Inbox = Receiver<int>;\n"
+           "template <> inline std::optional<int> Inbox::receive() const { return {}; }",
+           "template <class T> using In = Receiver<T>;\n"
+           "template <> inline std::optional<int> In<int>::receive() const { return {}; }",
+           "using Code = std::error_code; using Kind = Errc;\n"
+           "bool operator==(const Code&, Kind) { return true; }",
+       }) {
+    EXPECT_TRUE(refused(text).contains("not its own") || refused(text).contains("specialises"))
+        << text << "\n"
+        << refused(text);
+  }
+}
+
+// Where the compiler sees the end of a literal, a comment or a line, so do the rules.
+TEST(HeaderRules, NothingHidesInALiteral) {
+  for (const char* text : {
+           "#define A R\"(\n/*\n)\"\n#line 7 \"04_promise/suite.cpp\"\n// */",
+           "#define A 1'0 '/*'\n#line 7 \"x\"\n// */",
+           "#if __has_include(</*>)\n#endif\n#line 7 \"x\"\n// */",
+           "// a comment\r#line 7 \"x\"\n",
+           "#\xC2\xA0line 7 \"x\"",
+           "asm\xC2\xA0(\"nop\");",
+       }) {
+    EXPECT_NE(refused(text), "") << text;
+  }
+}
+
+TEST(HeaderRules, MemoryThatTheDetectorsDoNotSeeIsRefused) {
+  for (const char* text : {
+           "using Plain = __attribute__((address_space(1))) int;",
+           "long double sum = 0;",
+           "double long sum = 0;",
+           "unsigned _BitInt(24) sum = 0;",
+           "using Wide = __attribute__((__vector_size__(32))) int;",
+           "using Other = float __attribute__((mode(XF)));",
+       }) {
+    EXPECT_TRUE(refused(text).contains("race detectors")) << text << "\n" << refused(text);
+  }
+}
+
+TEST(HeaderRules, AHeaderThatIsMadeToBeReadForEverIsRefusedSoon) {
+  std::string text = "#if 0\n";
+  for (int i = 0; i < 45'000; ++i) text += "template < ";
+  EXPECT_EQ(refused(text + "\n#endif"), "");  // in no time: it is within the limit
+  for (int i = 0; i < 10'000; ++i) text += "template < ";
+  EXPECT_TRUE(refused(text + "\n#endif").contains("goes on after")) << refused(text);
 }
 
 TEST(HeaderRules, ALineOfTheLookMayNotBeForged) {

@@ -81,6 +81,9 @@ INSTANTIATE_TEST_SUITE_P(
         Trick{"auto* code = (const unsigned char* const)call;", "cast to a pointer"},
         Trick{"auto* code = (unsigned char*)(call);", "cast to a pointer"},
         Trick{"#define LOOK(x) ((char*)x)", "cast to a pointer"},
+        Trick{"void look(int n, ...) { va_list all; }", "va_list"},
+        Trick{"namespace futures::detail { Hidden* const mine = nullptr; }", "opens namespace"},
+        Trick{"namespace futures { Hidden* const mine = nullptr; }", "opens namespace"},
         Trick{"auto* code = static_cast<const char*>(found);", "cast to a pointer"}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -123,6 +126,17 @@ INSTANTIATE_TEST_SUITE_P(
                     Trick{"struct S { GTEST_DISALLOW_COPY_AND_ASSIGN_(S); };", "to themselves"},
                     Trick{"RC_SFINAE_TRAIT(HasMark, T().mark())", "to themselves"},
                     Trick{"bool b = RC_GLUE(is, _same)<P, Q>;", "to themselves"}));
+
+TEST(OwnTestRules, AMarkOfUtf8IsNoCode) {
+  EXPECT_EQ(refuse_source(stage_of("\xEF\xBB\xBF" + std::string(includes)), {}).value_or(""), "");
+}
+
+TEST(OwnTestRules, ATestIsOneFile) {
+  auto stage = stage_of("#include \"promise.hpp\"\n#include \"my_helpers.hpp\"\n");
+  stage.files.push_back({.path = "04_promise/my_helpers.hpp", .bytes = "", .trusted = false});
+  const auto told = refuse_source(stage, {.header = "promise.hpp"}).value_or("");
+  EXPECT_TRUE(told.starts_with("my_test.cpp:2: includes my_helpers.hpp")) << told;
+}
 
 TEST(OwnTestRules, HeadersComeBeforeEverythingElse) {
   for (const auto* first : {"#define reject(...) spare_(); friend struct ::Spy; bool reject(x)\n",
@@ -191,6 +205,11 @@ void callback(int (*)(int), const char*) noexcept;
 struct Visitor { void visit(const Order*) const; std::function<void(Order*)> next; };
 const auto each_of = [](const Order*, int* last) mutable { return last; };
 const int product = (2 * 3) * (static_cast<int>(rate) * 4);
+constexpr std::size_t max_size = 4;
+double integral = 0;
+bool small() { return integral < 5; }
+using Clock = std::chrono::steady_clock;
+constexpr auto now = &Clock::now;
 bool in_order(const std::vector<int>& all) {
   return std::is_sorted(all.begin(), all.end()) && std::ranges::is_sorted(all) && is_ready<int>(0);
 }

@@ -204,20 +204,20 @@ Run run_bounded() {
 }
 
 struct UnboundedPush {
-  unbounded::Chain<Block> head;
+  unbounded_suite::Chain<Block> head;
   void operator()(Block block) const { head->push(std::move(block)); }
   void close() const { head->close(); }
 };
 
 Run run_unbounded() {
   return run([](SlowStage& slow) {
-    auto head = std::make_shared<unbounded::Queue<Block>>();
+    auto head = std::make_shared<unbounded_suite::Queue<Block>>();
     const auto pass = [](Block block) { return block; };
-    auto one = unbounded::then<Block>(head, pass);
-    auto two = unbounded::then<Block>(one, pass);
-    auto three = unbounded::then<Block>(two, pass);
+    auto one = unbounded_suite::then<Block>(head, pass);
+    auto two = unbounded_suite::then<Block>(one, pass);
+    auto three = unbounded_suite::then<Block>(two, pass);
     auto last =
-        unbounded::then<Block>(three, [&slow](Block block) { return slow(std::move(block)); });
+        unbounded_suite::then<Block>(three, [&slow](Block block) { return slow(std::move(block)); });
     return std::pair(UnboundedPush{head}, [last] { return last->pull().has_value(); });
   });
 }

@@ -12,7 +12,7 @@
 #include "runtime/error.hpp"
 #include "runtime/spawn.hpp"
 
-namespace unbounded {
+namespace unbounded_suite {
 
 template <class T>
 class Queue {
@@ -59,4 +59,4 @@ Chain<U> then(Chain<T> in, Function fn) {
   return out;
 }
 
-}  // namespace unbounded
+}  // namespace unbounded_suite

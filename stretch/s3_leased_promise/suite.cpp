@@ -9,7 +9,7 @@
 #include "suite_stress.hpp"
 #include "suite_support.hpp"
 
-namespace leased {
+namespace leased_suite {
 
 TEST(Basic, WhatAWorkerSettlesAnAwaiterGets) {
   const World world;
@@ -184,4 +184,4 @@ TEST(Basic, ALeaseThatLastsNoTimeIsAnError) {
   EXPECT_GT(world.left("one"), 0) << "the lease was given up";
 }
 
-}  // namespace leased
+}  // namespace leased_suite

@@ -5,7 +5,7 @@
 
 #include "suite_support.hpp"
 
-namespace leased {
+namespace leased_suite {
 namespace {
 
 // Until the connections of `who` have had nothing to do for a while: it waits.
@@ -202,4 +202,4 @@ TEST(Lifecycle, AContextThatHasEndedEndsEveryCall) {
 }
 
 }  // namespace
-}  // namespace leased
+}  // namespace leased_suite

@@ -10,7 +10,7 @@
 #include "suite_await.hpp"
 #include "suite_support.hpp"
 
-namespace leased {
+namespace leased_suite {
 namespace {
 
 TEST(Lifecycle, WithoutAServerTheContextEndsTheCallAndTheServersTroubleIsTold) {
@@ -273,4 +273,4 @@ TEST(Lifecycle, WhenTheStoreIsGoneSoAreItsConnections) {
 }
 
 }  // namespace
-}  // namespace leased
+}  // namespace leased_suite

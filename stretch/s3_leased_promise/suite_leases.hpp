@@ -9,7 +9,7 @@
 #include "suite_support.hpp"
 #include "testing/uninstrumented.hpp"
 
-namespace leased {
+namespace leased_suite {
 
 // How far the calendar of this process is off; its steady clock goes on as before.
 inline volatile long calendar_is_off_by = 0;
@@ -23,20 +23,20 @@ class WrongCalendar {
   WrongCalendar& operator=(const WrongCalendar&) = delete;
 };
 
-}  // namespace leased
+}  // namespace leased_suite
 
 extern "C" {
 
 // Stands in for the C library's, for the libraries as well.
 WORKBOOK_UNINSTRUMENTED int clock_gettime(clockid_t clock, timespec* time) noexcept {
   const auto result = static_cast<int>(::syscall(SYS_clock_gettime, clock, time));
-  if (clock == CLOCK_REALTIME) time->tv_sec += leased::calendar_is_off_by;
+  if (clock == CLOCK_REALTIME) time->tv_sec += leased_suite::calendar_is_off_by;
   return result;
 }
 
 }  // extern "C"
 
-namespace leased {
+namespace leased_suite {
 namespace {
 
 TEST(Basic, ALeaseLastsAsLongAsWasAskedByTheDatabasesClock) {
@@ -182,4 +182,4 @@ TEST(Basic, AZombieIsToldSoEvenIfItsValueIsTheOne) {
 }
 
 }  // namespace
-}  // namespace leased
+}  // namespace leased_suite

@@ -6,7 +6,7 @@
 
 #include "suite_support.hpp"
 
-namespace leased {
+namespace leased_suite {
 namespace {
 
 // Nobody can change the table meanwhile; everybody can read it, and lock single rows.
@@ -166,4 +166,4 @@ TEST(Basic, TwoMayMakeTheTableAtOnce) {
 }
 
 }  // namespace
-}  // namespace leased
+}  // namespace leased_suite

@@ -13,7 +13,7 @@
 
 #include "suite_support.hpp"
 
-namespace leased {
+namespace leased_suite {
 
 inline std::string line(std::initializer_list<std::string_view> words) {
   std::string text;
@@ -74,4 +74,4 @@ WORKBOOK_ROLE(await_all) {
   return 0;
 }
 
-}  // namespace leased
+}  // namespace leased_suite

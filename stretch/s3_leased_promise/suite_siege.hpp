@@ -17,7 +17,7 @@
 #include "suite_roles.hpp"
 #include "suite_support.hpp"
 
-namespace leased {
+namespace leased_suite {
 
 struct SiegePlan {
   int promises = 0;
@@ -277,4 +277,4 @@ class Siege {
   int attacks_ = 0;
 };
 
-}  // namespace leased
+}  // namespace leased_suite

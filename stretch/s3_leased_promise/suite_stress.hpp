@@ -9,7 +9,7 @@
 #include "suite_siege.hpp"
 #include "suite_support.hpp"
 
-namespace leased {
+namespace leased_suite {
 namespace {
 
 TEST(Stress, ManyThreadsOnOneStoreSettleEachPromiseOnce) {
@@ -61,4 +61,4 @@ TEST(Stress, WorkersThatAreKilledAndZombiesThatWakeUpDoNoHarm) {
 }
 
 }  // namespace
-}  // namespace leased
+}  // namespace leased_suite

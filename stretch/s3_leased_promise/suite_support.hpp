@@ -24,7 +24,7 @@
 #include "testing/postgres_server.hpp"
 #include "testing/process.hpp"
 
-namespace leased {
+namespace leased_suite {
 
 using namespace futures;
 using namespace std::chrono_literals;
@@ -210,4 +210,4 @@ inline Lease must_claim(LeaseStore& store, std::string_view worker = "worker",
   return **claimed;
 }
 
-}  // namespace leased
+}  // namespace leased_suite

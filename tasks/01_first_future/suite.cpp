@@ -17,7 +17,7 @@
 #include "runtime/spawn.hpp"
 #include "testing/kit.hpp"
 
-namespace {
+namespace first_future_suite {
 
 using namespace std::chrono_literals;
 using futures::Fn;
@@ -328,7 +328,7 @@ TEST(Explored, TwoFuturesDoNotDisturbEachOther) {
 
 TEST(Explored, AThreadThatIsFreeIsNotPromisedTwice) {
   EXPECT_EQ(futures::async([] { return 3; }).receive(), 3);
-  std::this_thread::sleep_for(1ms);  // on the virtual clock: whoever wants to wait for work does
+  (void)workbook::let_all_wait();  // whoever wants to wait for work does
   EXPECT_EQ(follow(1), 1) << "right after another function had ended, one that waits for the next "
                              "was started, and the next was not";
 }
@@ -345,4 +345,4 @@ TEST(Explored, AnExceptionWakesTheWaiter) {
   EXPECT_EQ(future.receive(), std::nullopt);
 }
 
-}  // namespace
+}  // namespace first_future_suite

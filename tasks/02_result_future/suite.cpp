@@ -20,7 +20,7 @@
 #include "runtime/error.hpp"
 #include "testing/kit.hpp"
 
-namespace {
+namespace result_future_suite {
 
 using futures::async_result;
 using futures::Errc;
@@ -379,4 +379,4 @@ TEST(Explored, TheProducerOfAnAbandonedFutureEnds) {
   async_result<int>([] { return 42; });
 }
 
-}  // namespace
+}  // namespace result_future_suite

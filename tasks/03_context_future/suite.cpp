@@ -20,7 +20,7 @@
 #include "runtime/error.hpp"
 #include "testing/kit.hpp"
 
-namespace {
+namespace context_future_suite {
 
 using namespace std::chrono_literals;
 using futures::async_with_context;
@@ -649,4 +649,4 @@ TEST(Explored, AnExceptionIsAMessageToo) {
   EXPECT_FALSE(await_for_ever(future));
 }
 
-}  // namespace
+}  // namespace context_future_suite

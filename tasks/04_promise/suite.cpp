@@ -17,7 +17,7 @@
 #include "runtime/error.hpp"
 #include "testing/kit.hpp"
 
-namespace {
+namespace promise_suite {
 
 using futures::Context;
 using futures::Errc;
@@ -574,10 +574,7 @@ TEST(Explored, AnAwaiterWhoseContextEndsKeepsNobodyWaiting) {
   auto source = with_cancel(kForever);
   const std::jthread hurried([&] { (void)promise.await(source.context()); });
   const std::jthread patient([&] { EXPECT_EQ(said(promise.await(kForever)), "the value 7"); });
-  if constexpr (workbook::flavour() == workbook::Flavour::explored) {
-    // On the virtual clock: until both are waiting.
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  (void)workbook::let_all_wait();
   promise.resolve(7);
   source.cancel();
 }
@@ -681,4 +678,4 @@ TEST(Explored, ADeadlineThatPassesIsToldAsSuch) {
   EXPECT_EQ(result.error().code, Errc::deadline_exceeded);
 }
 
-}  // namespace
+}  // namespace promise_suite

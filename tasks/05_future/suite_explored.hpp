@@ -59,6 +59,17 @@ TEST(Explored, TwoCallbacksRegisteredAtOnceBothRun) {
   EXPECT_EQ(called, 2) << "two threads registered one each: one has overwritten the other";
 }
 
+TEST(Explored, ARegistrationLeavesTheOthersToWhoSettles) {
+  auto [future, resolver] = make_future<int>();
+  std::atomic<std::thread::id> ran_on;
+  future.on_settled([&](const Result<int>&) { ran_on = std::this_thread::get_id(); });
+  std::jthread newcomer([handle = future] { handle.on_settled([](const Result<int>&) {}); });
+  resolver.resolve(7);
+  EXPECT_EQ(ran_on.load(), std::this_thread::get_id())
+      << "resolve has returned: a callback that was there before has run, on the thread that "
+         "settles, whoever comes along";
+}
+
 TEST(Explored, WhatSaysThatItIsSettledHasTheResult) {
   auto [future, resolver] = make_future<int>();
   auto source = with_cancel(forever);
@@ -154,9 +165,7 @@ TEST(Explored, AnAwaiterWhoseContextEndsKeepsNobodyWaiting) {
   };
   const std::jthread hurried([&] { (void)await(source.context()); });
   const std::jthread patient([&] { EXPECT_EQ(await(forever), "value 7"); });
-  if constexpr (workbook::flavour() == workbook::Flavour::explored) {
-    std::this_thread::sleep_for(1ms);  // on the virtual clock: until both are waiting
-  }
+  (void)workbook::let_all_wait();
   resolver.resolve(7);
   source.cancel();
 }

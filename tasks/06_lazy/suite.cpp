@@ -14,10 +14,9 @@
 #include "testing/kit.hpp"
 
 #ifndef WORKBOOK_RUNS_EXPLORED_ONLY
-namespace {
+namespace lazy_suite {
 
 using namespace futures;
-using namespace lazy_suite;
 
 // The types of the contract: a value of any other could compare equal to whatever is expected.
 static_assert(
@@ -192,7 +191,7 @@ TEST(Basic, RetryLazyTriesAgainAfterAnException) {
   EXPECT_TRUE(is_the_report(third)) << describe(third);
 }
 
-}  // namespace
+}  // namespace lazy_suite
 
 // clang-format off: in the order in which a learner meets them
 #include "suite_stress.hpp"

@@ -19,7 +19,7 @@
 #include "runtime/error.hpp"
 #include "testing/kit.hpp"
 
-namespace {
+namespace fetch_profile_suite {
 
 using futures::Backend;
 using futures::Context;
@@ -774,4 +774,4 @@ TEST(Explored, AFailedFetchStopsTheOthersAndIsReturned) {
   EXPECT_EQ(profile.error(), kDown);
 }
 
-}  // namespace
+}  // namespace fetch_profile_suite

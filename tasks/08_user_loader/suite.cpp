@@ -9,9 +9,7 @@
 #include "suite_support.hpp"
 
 #ifndef WORKBOOK_RUNS_EXPLORED_ONLY
-namespace {
-
-using namespace user_loader_suite;
+namespace user_loader_suite {
 
 // The types of the contract: a value of any other could compare equal to whatever is expected.
 static_assert(
@@ -147,7 +145,7 @@ TEST(Basic, TwoLoadersAskTheirOwnBackends) {
   EXPECT_EQ(two.get(forever, "ada"), (User{"ada", "two"}));
 }
 
-}  // namespace
+}  // namespace user_loader_suite
 
 // clang-format off: in the order in which a learner meets them
 #include "suite_stress.hpp"

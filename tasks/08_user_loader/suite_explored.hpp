@@ -55,6 +55,17 @@ TEST(Explored, TwoCallersNeverMakeTwoLoadsAtATime) {
   EXPECT_EQ(got(loader.get(forever, "ada")), load_1);
 }
 
+// Everybody is woken for the one who leaves, and then for the outcome.
+TEST(Explored, AnOutcomeComesWhileAnotherCallerLeaves) {
+  auto source = with_cancel(forever);
+  UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
+    source.cancel();
+    return user_of_load(1, id);
+  });
+  Thread other([&] { (void)loader.get(source.context(), "ada"); });
+  EXPECT_EQ(got(loader.get(forever, "ada")), load_1);
+}
+
 TEST(Explored, ACallerThatHasLeftIsLeftAlone) {
   UserLoader loader(obedient());
   auto source = with_cancel(forever);

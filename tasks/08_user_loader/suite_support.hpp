@@ -197,10 +197,7 @@ class Stillness {
   // True when everybody was seen asleep, which proves it. A thread that polls never sleeps for
   // long: it counts as still when it has looked often enough, or when it has had the time to.
   bool wait(Clock::duration at_most = workbook::patience) const {
-    if constexpr (workbook::flavour() == workbook::Flavour::explored) {
-      std::this_thread::sleep_for(50ms);  // virtual time passes only when everybody waits
-      return true;
-    }
+    if (workbook::let_all_wait(50ms)) return true;
     const auto end = Clock::now() + at_most;
     workbook::threads::EffectiveTime time;  // a starved thread needs longer to come to rest
     auto first = look(end);

@@ -5,19 +5,19 @@
 
 namespace combinators_suite {
 
-// Under the explorer's clock a second passes only when nobody else can move: whoever waits is
-// asleep by then. In real time nothing is certain, and the caller must not rely on it.
-inline bool everybody_waits() {
-  if constexpr (workbook::flavour() != workbook::Flavour::explored) return false;
-  std::this_thread::sleep_for(2s);
-  return true;
-}
-
 TEST(Explored, TwoProducersAndAll) {
   Inputs<int> inputs(2);
   std::jthread one([&] { inputs.resolve(0, 10); });
   std::jthread two([&] { inputs.resolve(1, 11); });
   EXPECT_EQ(show(all(forever, inputs.futures)), "values 10 11");
+}
+
+// Two who count in the same word, or write into the same byte of a std::vector<bool>.
+TEST(Explored, TwoProducersOfTruths) {
+  Inputs<bool> inputs(2);
+  std::jthread one([&] { inputs.resolve(0, true); });
+  std::jthread two([&] { inputs.resolve(1, true); });
+  EXPECT_EQ(show(all(forever, inputs.futures)), "values 1 1");
 }
 
 TEST(Explored, TwoProducersAndWaitAll) {
@@ -44,11 +44,33 @@ TEST(Explored, TwoFailuresAndFirst) {
   EXPECT_NE(result.error().message.find("one"), std::string::npos) << result.error().message;
 }
 
+// None is missing any more, and what it was has to be known by then.
+TEST(Explored, TheLastOneDecidesFirst) {
+  Inputs<int> inputs(2);
+  inputs.fail(0, Errc::not_found);
+  std::jthread producer([&] { inputs.resolve(1, 11); });
+  EXPECT_EQ(show(first(forever, inputs.futures)), "value 11");
+}
+
+TEST(Explored, TheLastOneDecidesAll) {
+  Inputs<int> inputs(2);
+  inputs.resolve(0, 10);
+  std::jthread producer([&] { inputs.fail(1, Errc::not_found); });
+  EXPECT_EQ(show(all(forever, inputs.futures)), "error not found");
+}
+
+TEST(Explored, TheLastOneCompletesWaitAll) {
+  Inputs<int> inputs(2);
+  inputs.fail(0, Errc::not_found);
+  std::jthread producer([&] { inputs.resolve(1, 11); });
+  EXPECT_EQ(show(wait_all(forever, inputs.futures)), "error not found, value 11");
+}
+
 TEST(Explored, TheErrorThatCameFirstWins) {
   Inputs<int> inputs(2);
   std::atomic<bool> certain{false};
   std::jthread producer([&] {
-    certain = everybody_waits();
+    certain = workbook::let_all_wait(2s);
     inputs.fail(1, Errc::unavailable);
     inputs.fail(0, Errc::not_found);
   });
@@ -63,7 +85,7 @@ TEST(Explored, TheSuccessThatCameFirstWins) {
   Inputs<int> inputs(2);
   std::atomic<bool> certain{false};
   std::jthread producer([&] {
-    certain = everybody_waits();
+    certain = workbook::let_all_wait(2s);
     inputs.resolve(1, 11);
     inputs.resolve(0, 10);
   });
@@ -181,6 +203,19 @@ TEST(Explored, AnInputMaySettleWhileAllReturns) {
     const auto futures = inputs.futures;
     EXPECT_EQ(show(all(forever, futures)), "error unavailable");
   }  // the late one may be anywhere: before its callback, inside, done
+}
+
+TEST(Explored, AnInputOfTheCallBeforeSettlesDuringTheNext) {
+  Inputs<int> before(2);
+  Inputs<int> next(2);
+  before.fail(1, Errc::unavailable);
+  next.resolve(1, 21);
+  std::jthread producer([&] {
+    before.resolve(0, 10);
+    next.resolve(0, 20);
+  });
+  EXPECT_EQ(show(all(forever, before.futures)), "error unavailable");
+  EXPECT_EQ(show(all(forever, next.futures)), "values 20 21");
 }
 
 TEST(Explored, ALoserMayAnswerWhileFirstReturns) {

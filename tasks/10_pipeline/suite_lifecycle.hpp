@@ -594,6 +594,22 @@ TEST(Lifecycle, AFunctionThatWillNeverRunIsDestroyed) {
   }
 }
 
+// What its captures do when they go is their own affair.
+TEST(Lifecycle, AFunctionThatWillNeverRunMayUseTheOutputWhenItGoes) {
+  for (const auto& kind : kinds) {
+    SCOPED_TRACE(kind.name);
+    auto scope = with_cancel(forever);
+    Source<int> source;
+    const auto output = std::make_shared<Future<int>>();
+    auto cancels = std::shared_ptr<void>(nullptr, [output](void*) { output->cancel(); });
+    *output = kind.stage(scope.context(), source.future, [cancels = std::move(cancels)] {});
+    scope.cancel();
+    EXPECT_EQ(outcome(*output), "error cancelled");
+    EXPECT_TRUE(source.cancelled());
+    *output = {};
+  }
+}
+
 TEST(Lifecycle, AFunctionIsDestroyedWhileItsFutureIsPending) {
   const int before = Tracked::live();
   Source<int> inner;

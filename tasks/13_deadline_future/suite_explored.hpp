@@ -50,11 +50,7 @@ inline void pass_by(DeadlineFuture<int>& future, Clock::time_point deadline) {
   pass_by(future, deadline, deadline);
 }
 
-// Under the explorer's clock: until everybody who has been started waits for something. That takes
-// the schedules in which they have not yet begun off those to be tried.
-inline void let_all_begin() {
-  if constexpr (explored) std::this_thread::sleep_for(soon / 2);
-}
+inline void let_all_begin() { (void)workbook::let_all_wait(soon / 2); }
 
 inline bool no_timer_runs() {
   return workbook::eventually([] { return detail::Timer::instance().pending() == 0; });

@@ -9,7 +9,7 @@
 
 #include "suite_support.hpp"
 
-namespace distributed {
+namespace distributed_suite {
 namespace {
 
 // The types of the contract: a value of any other could compare equal to whatever is expected.
@@ -143,4 +143,4 @@ TEST(Basic, NoServerIsAnErrorThatSaysSo) {
 }
 
 }  // namespace
-}  // namespace distributed
+}  // namespace distributed_suite

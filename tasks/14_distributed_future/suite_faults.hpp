@@ -8,7 +8,7 @@
 
 #include "suite_support.hpp"
 
-namespace distributed {
+namespace distributed_suite {
 namespace {
 
 using Server = workbook::RedisServer;
@@ -228,4 +228,4 @@ TEST(Lifecycle, AFullServerIsAClearError) {
 }
 
 }  // namespace
-}  // namespace distributed
+}  // namespace distributed_suite

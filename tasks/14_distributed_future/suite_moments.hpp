@@ -12,7 +12,7 @@
 #include "suite_support.hpp"
 #include "suite_wire.hpp"
 
-namespace distributed {
+namespace distributed_suite {
 namespace {
 
 // What a winner leaves behind and what it says, in this header's own words.
@@ -456,4 +456,4 @@ TEST(Lifecycle, AConnectionThatBreaksAtAnyCommandBlocksNobody) {
 }
 
 }  // namespace
-}  // namespace distributed
+}  // namespace distributed_suite

@@ -11,7 +11,7 @@
 
 #include "suite_support.hpp"
 
-namespace distributed {
+namespace distributed_suite {
 namespace {
 
 constexpr bool has_all_the_time = workbook::flavour() == workbook::Flavour::plain;
@@ -153,4 +153,4 @@ TEST(Lifecycle, TokensOfTwoProcessesDiffer) {
 }
 
 }  // namespace
-}  // namespace distributed
+}  // namespace distributed_suite

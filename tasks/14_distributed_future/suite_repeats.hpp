@@ -9,7 +9,7 @@
 #include "suite_support.hpp"
 #include "suite_wire.hpp"
 
-namespace distributed {
+namespace distributed_suite {
 namespace {
 
 TEST(Lifecycle, ToFindAValueDoesNotProlongIt) {
@@ -142,4 +142,4 @@ TEST(Lifecycle, AWaiterThatIsWokenThousandsOfTimesHasRoomForMore) {
 }
 
 }  // namespace
-}  // namespace distributed
+}  // namespace distributed_suite

@@ -23,7 +23,7 @@
 #include "testing/process.hpp"
 #include "testing/redis_server.hpp"
 
-namespace distributed {
+namespace distributed_suite {
 
 using namespace futures;
 using namespace std::chrono_literals;
@@ -223,4 +223,4 @@ inline constexpr auto told = [](const Result<std::string>& result) -> std::strin
   return "a value of " + std::to_string(result->size()) + " bytes";
 };
 
-}  // namespace distributed
+}  // namespace distributed_suite

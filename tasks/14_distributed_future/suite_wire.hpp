@@ -25,7 +25,7 @@
 
 #include "suite_support.hpp"
 
-namespace distributed {
+namespace distributed_suite {
 
 struct Command {
   std::vector<std::string> words;
@@ -222,4 +222,4 @@ class Wire {
   std::thread thread_;
 };
 
-}  // namespace distributed
+}  // namespace distributed_suite

@@ -9,7 +9,7 @@
 #include "suite_together.hpp"
 #include "suite_turns.hpp"
 
-namespace durable {
+namespace durable_suite {
 namespace {
 
 // The types of the contract: a value of any other could compare equal to whatever is expected.
@@ -321,15 +321,17 @@ struct Ticket {
 };
 
 }  // namespace
-}  // namespace durable
+}  // namespace durable_suite
 
 template <>
-struct nlohmann::adl_serializer<durable::Ticket> {
-  static void to_json(json& j, const durable::Ticket& ticket) { j = *ticket.number; }
-  static durable::Ticket from_json(const json& j) { return {std::make_unique<int>(j.get<int>())}; }
+struct nlohmann::adl_serializer<durable_suite::Ticket> {
+  static void to_json(json& j, const durable_suite::Ticket& ticket) { j = *ticket.number; }
+  static durable_suite::Ticket from_json(const json& j) {
+    return {std::make_unique<int>(j.get<int>())};
+  }
 };
 
-namespace durable {
+namespace durable_suite {
 namespace {
 
 TEST(Basic, AValueThatCanOnlyBeMovedIsFine) {
@@ -345,4 +347,4 @@ TEST(Basic, AValueThatCanOnlyBeMovedIsFine) {
 }
 
 }  // namespace
-}  // namespace durable
+}  // namespace durable_suite

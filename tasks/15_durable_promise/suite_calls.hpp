@@ -4,44 +4,44 @@
 
 #include "suite_support.hpp"
 
-namespace durable {
+namespace durable_suite {
 
 template <class Function>
 Function real_call(const char* name) {
   return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
 }
 
-}  // namespace durable
+}  // namespace durable_suite
 
 extern "C" {
 
 int fsync(int fd) {
-  static const auto real = durable::real_call<int (*)(int)>("fsync");
-  return durable::Ear::instance().synced(fd, "fsync", real);
+  static const auto real = durable_suite::real_call<int (*)(int)>("fsync");
+  return durable_suite::Ear::instance().synced(fd, "fsync", real);
 }
 
 int fdatasync(int fd) {
-  static const auto real = durable::real_call<int (*)(int)>("fdatasync");
-  return durable::Ear::instance().synced(fd, "fdatasync", real);
+  static const auto real = durable_suite::real_call<int (*)(int)>("fdatasync");
+  return durable_suite::Ear::instance().synced(fd, "fdatasync", real);
 }
 
 int rename(const char* from, const char* to) noexcept {
-  static const auto real = durable::real_call<int (*)(const char*, const char*)>("rename");
-  return durable::Ear::instance().renamed(AT_FDCWD, from, to, [&] { return real(from, to); });
+  static const auto real = durable_suite::real_call<int (*)(const char*, const char*)>("rename");
+  return durable_suite::Ear::instance().renamed(AT_FDCWD, from, to, [&] { return real(from, to); });
 }
 
 int renameat(int from_folder, const char* from, int to_folder, const char* to) noexcept {
   static const auto real =
-      durable::real_call<int (*)(int, const char*, int, const char*)>("renameat");
-  return durable::Ear::instance().renamed(from_folder, from, to,
-                                          [&] { return real(from_folder, from, to_folder, to); });
+      durable_suite::real_call<int (*)(int, const char*, int, const char*)>("renameat");
+  return durable_suite::Ear::instance().renamed(
+      from_folder, from, to, [&] { return real(from_folder, from, to_folder, to); });
 }
 
 int renameat2(int from_folder, const char* from, int to_folder, const char* to,
               unsigned flags) noexcept {
   static const auto real =
-      durable::real_call<int (*)(int, const char*, int, const char*, unsigned)>("renameat2");
-  return durable::Ear::instance().renamed(
+      durable_suite::real_call<int (*)(int, const char*, int, const char*, unsigned)>("renameat2");
+  return durable_suite::Ear::instance().renamed(
       from_folder, from, to, [&] { return real(from_folder, from, to_folder, to, flags); });
 }
 

@@ -10,7 +10,7 @@
 
 #include "suite_support.hpp"
 
-namespace durable {
+namespace durable_suite {
 namespace {
 
 TEST(Basic, NoIdLeavesTheFolderAndNoTwoIdsMeet) {
@@ -248,4 +248,4 @@ TEST(Lifecycle, AFullDiskIsAnErrorAndTheOldStateStands) {
 }
 
 }  // namespace
-}  // namespace durable
+}  // namespace durable_suite

@@ -7,7 +7,7 @@
 
 #include "suite_support.hpp"
 
-namespace durable {
+namespace durable_suite {
 namespace {
 
 TEST(Lifecycle, ContentIsSyncedThenRenamedThenTheFolderIsSynced) {
@@ -165,4 +165,4 @@ TEST(Stress, NothingAcknowledgedIsLostToKillNine) {
 }
 
 }  // namespace
-}  // namespace durable
+}  // namespace durable_suite

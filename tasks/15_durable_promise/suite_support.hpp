@@ -35,7 +35,7 @@ class testing::internal::UniversalPrinter<futures::State> {
   }
 };
 
-namespace durable {
+namespace durable_suite {
 
 using namespace futures;
 using namespace std::chrono_literals;
@@ -211,4 +211,4 @@ class Ear {
   std::vector<std::string> problems_;
 };
 
-}  // namespace durable
+}  // namespace durable_suite

@@ -6,7 +6,7 @@
 
 #include "suite_support.hpp"
 
-namespace durable {
+namespace durable_suite {
 namespace {
 
 TEST(Lifecycle, AnAwaiterOnAnotherHandleWakes) {
@@ -328,4 +328,4 @@ TEST(Stress, ProcessesAgreeOnOneOutcome) {
 }
 
 }  // namespace
-}  // namespace durable
+}  // namespace durable_suite

@@ -8,7 +8,7 @@
 #include "suite_support.hpp"
 #include "testing/threads.hpp"
 
-namespace durable {
+namespace durable_suite {
 namespace {
 
 // Resolves "p" with a number, on a thread of its own.
@@ -225,4 +225,4 @@ TEST(Lifecycle, WhoLooksWhileAnotherSettlesLetsNobodyIn) {
 }
 
 }  // namespace
-}  // namespace durable
+}  // namespace durable_suite

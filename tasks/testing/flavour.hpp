@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <thread>
 
 namespace workbook {
 
@@ -46,6 +47,15 @@ constexpr std::size_t rounds(std::size_t wanted) {
                             : flavour() == Flavour::explored ? 1
                                                              : wanted / 4;
   return asked == 0 ? 1 : asked;
+}
+
+// Under the explorer, whose clock stands still while anybody can move: until everybody else has
+// come to wait for more than this time. That takes the schedules in which somebody has not got so
+// far off those to be tried. In real time nobody can know: false, at once.
+inline bool let_all_wait(std::chrono::nanoseconds time = std::chrono::milliseconds(1)) {
+  if constexpr (flavour() != Flavour::explored) return false;
+  std::this_thread::sleep_for(time);
+  return true;
 }
 
 // An upper bound for waits that must end. A right version never needs it, and a loaded machine

@@ -237,6 +237,7 @@ class Audit {
       if (program.flavour == Flavour::explored && options.expected.empty()) continue;
       const auto result = result_of(program.flavour, bench_.run(program, options, setting_.stop));
       const auto mark = mark_of(result);
+      if (setting_.stop.stop_requested() && mark == Mark::unclear) return;  // it was cut short
       if (mark == Mark::off) continue;
       const std::lock_guard lock(mutex_);
       auto& counts = candidate.counts;
@@ -306,17 +307,20 @@ class Audit {
     const auto counts = counts_of(nullptr);
     if (request_.scorecard) setting_.screen.say("\n" + scorecard(counts));
     for (const auto& rejection : rejections_) setting_.screen.say(rejection);
-    const auto wrong = std::ranges::count_if(
-        counts, [](const VersionCounts& version) { return !version.as_it_should_be(); });
-    setting_.screen.say(fmt::format("  {} versions told for what they are, {} not.",
-                                    static_cast<long>(counts.size()) - wrong, wrong));
+    const auto unmet = std::ranges::count_if(counts, &VersionCounts::unmet);
+    const auto wrong = std::ranges::count_if(counts, [](const VersionCounts& version) {
+      return !version.unmet() && !version.as_it_should_be();
+    });
+    setting_.screen.say(fmt::format("  {} versions told for what they are, {} not{}.",
+                                    static_cast<long>(counts.size()) - wrong - unmet, wrong,
+                                    unmet > 0 ? fmt::format(", {} not met", unmet) : ""));
     if (!left_out_.empty()) {
       setting_.screen.say(fmt::format("  Not begun in {:.0f} seconds: {} {}.", request_.seconds,
                                       left_out_.size() == 1 ? "task" : "tasks",
                                       fmt::join(left_out_, ", ")));
     }
     add_results(counts, results);
-    return wrong == 0 && misnamed_ == 0 && !counts.empty() ? status_done : status_below;
+    return wrong + unmet == 0 && misnamed_ == 0 && !counts.empty() ? status_done : status_below;
   }
 
   void add_results(const std::vector<VersionCounts>& counts, nlohmann::json& results) const {
