@@ -8,6 +8,7 @@
 #include "build_log.hpp"
 #include "death.hpp"
 #include "digest.hpp"
+#include "expansion.hpp"
 #include "files.hpp"
 #include "process.hpp"
 #include "rules_digest.hpp"
@@ -17,6 +18,11 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t output_limit = std::size_t{256} << 20;  // of one file a build makes
+// Of what the preprocessor makes of a program, and of the submitted files' part in that, of which
+// each byte can become a token. A suite takes 3 to 6 MB, what is handed in some 20 KB.
+constexpr std::size_t most_expanded = std::size_t{64} << 20;
+constexpr std::size_t most_submitted = std::size_t{4} << 20;
+constexpr const char* too_much = "what the preprocessor makes of it is too much to look at";
 constexpr std::uint64_t programs_limit = std::uint64_t{2} << 30;
 // For programs that ask who they are: initdb does nothing for a user without a name.
 constexpr std::string_view accounts_in_the_box = "box:x:1000:1000:box:/tmp:/bin/sh\n";
@@ -213,8 +219,9 @@ std::string Builder::script(const Program& program, const Stage& stage, bool tru
     std::vector<std::string> words = {compiler};
     append(words, look_flags(harness_.flags(flavour).compile, harness_.macros(flavour)));
     append(words, places);
-    append(words, {stage.source.string(), "-o", into});
-    return command_line(words) + " 2>/dev/null";
+    words.push_back(stage.source.string());
+    // Not with -o: of a file that grows too large the compiler would leave nothing.
+    return fmt::format("{} >{} 2>/dev/null", command_line(words), into);
   };
 
   std::vector<std::string> compile = {compiler};
@@ -233,7 +240,9 @@ std::string Builder::script(const Program& program, const Stage& stage, bool tru
   if (!trusted) {
     auto looks = look(program.flavour, "out/expanded");
     if (program.flavour != Flavour::plain) looks += " && " + look(Flavour::plain, "out/plain");
-    text += fmt::format("({} && echo > out/looked) &\n", looks);
+    constexpr std::size_t unit = 512;  // of ulimit
+    text +=
+        fmt::format("(ulimit -f {} && {} && echo > out/looked) &\n", most_expanded / unit, looks);
   }
   text += fmt::format("{} || {{ code=$?; wait; exit $code; }}\n", command_line(compile));
   text += "nm -P out/object > out/symbols || exit\nwait\n";
@@ -248,6 +257,7 @@ std::string Builder::refuse_text(const Program& program, const Stage& stage,
   const std::vector<std::string> allowed = {"/usr/", harness_.folder().string() + "/"};
   if (auto reason = refuse_dependencies(stage, slurp(out / "depends"), allowed)) return *reason;
   const auto expanded = slurp(out / "expanded");
+  if (submitted_bytes(stage, expanded) > most_submitted) return too_much;
   auto rules = text_rules(*program.task, stage);
   add_names_of_macros(slurp(harness_.macros(program.flavour)), rules.protected_names);
   const auto read = [&](const fs::path& file) {
@@ -256,8 +266,10 @@ std::string Builder::refuse_text(const Program& program, const Stage& stage,
     return slurp((runtime ? harness_.runtime() : harness_.testing()).parent_path() / file);
   };
   if (auto reason = refuse_expansion(stage, expanded, rules, read)) return *reason;
-  if (is_suite(program.source) && program.flavour != Flavour::plain &&
-      submitted_text(stage, expanded) != submitted_text(stage, slurp(out / "plain"))) {
+  if (!is_suite(program.source) || program.flavour == Flavour::plain) return "";
+  const auto plain = slurp(out / "plain");
+  if (submitted_bytes(stage, plain) > most_submitted) return too_much;
+  if (submitted_text(stage, expanded) != submitted_text(stage, plain)) {
     return fmt::format("{} is another program where a sanitizer looks at it", program.task->header);
   }
   return "";
@@ -272,8 +284,8 @@ void Builder::judge_result(const Program& program, const Stage& stage, const fs:
       const auto bytes = fs::file_size(out / name, none);
       return none ? 0 : bytes;
     };
-    if (std::max(size("expanded"), size("plain")) >= output_limit) {
-      outcome.refused = "what the preprocessor makes of it is too much to look at";
+    if (std::max(size("expanded"), size("plain")) >= most_expanded) {
+      outcome.refused = too_much;
     } else if (outcome.ok) {
       outcome.machine = "the preprocessor's output could not be had";
     }

@@ -12,7 +12,6 @@ namespace grader {
 inline constexpr int race_exit = 66;
 inline constexpr int memory_exit = 67;
 inline constexpr int hang_exit = 86;
-inline constexpr int starved_exit = 87;
 
 // The options of the sanitizers for a run; `folder` has the suppressions file, as seen inside.
 // `silent_races`: judge by the tests alone (the program uses fences, which ThreadSanitizer does not

@@ -10,6 +10,7 @@
 
 #include "commands/commands.hpp"
 #include "task.hpp"
+#include "text.hpp"
 
 namespace {
 
@@ -71,7 +72,9 @@ struct CommandLine {
   grader::StretchRequest stretch;
 };
 
-void say_error(std::string_view what) { fmt::print(stderr, "grader: {}\n", what); }
+void say_error(std::string_view what) {
+  fmt::print(stderr, "grader: {}\n", grader::printable(what));
+}
 
 int run(const CLI::App& app, CommandLine& asked, std::stop_token stop) {
   grader::Screen screen;

@@ -24,6 +24,7 @@ using namespace std::chrono_literals;
 constexpr auto look_every = 20ms;    // at memory and processes
 constexpr int thorough_every = 12;   // looks
 constexpr auto drain_limit = 500ms;  // for pipes somebody else still holds
+constexpr int last_reads = 32;       // more than a socket holds
 
 double seconds_of(std::uint64_t ticks) {
   static const auto per_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
@@ -82,6 +83,8 @@ class Supervisor {
     watch();
     result_.seconds = std::chrono::duration<double>(SteadyClock::now() - start_).count();
     result_.idle_share = idle_share(machine_before_, machine_time());
+    result_.set_up = was_set_up();
+    look_for_room();
     result_.out = out_.text();
     result_.err = err_.text();
     return result_;
@@ -96,6 +99,9 @@ class Supervisor {
       if (!reaped_ && !killed_) enforce();
     }
     if (!reaped_) kill_all(Ending::interrupted);
+    // What it sent before it ended is there by now, however late we come to look.
+    for (int i = 0; i < last_reads && read_channel(); ++i) {
+    }
   }
 
   bool open_pipes() const { return child_.out || child_.err || (channel_ && channel_->ours); }
@@ -123,17 +129,30 @@ class Supervisor {
     keeper.add({buffer.data(), static_cast<std::size_t>(got)});
   }
 
-  void read_channel() {
+  // False: there is nothing now, or nothing more to come.
+  bool read_channel() {
+    if (channel_ == nullptr || !channel_->ours) return false;
     std::array<char, 64 * 1024> buffer;
     const auto got = ::recv(channel_->ours.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return false;
     if (got <= 0) {
       channel_->ours = UniqueFd();
-      return;
+      return false;
     }
     quiet_since_ = SteadyClock::now();
     heard_ = true;
     channel_->on_bytes({buffer.data(), static_cast<std::size_t>(got)});
+    return true;
+  }
+
+  // The mark stays in its pipe: whoever wrote it has gone on to be the program.
+  bool was_set_up() const {
+    pollfd mark{child_.mark ? child_.mark.get() : -1, POLLIN, 0};
+    return ::poll(&mark, 1, 0) == 1 && (mark.revents & POLLIN) != 0;
+  }
+
+  void look_for_room() {
+    if (result_.room_for_threads) result_.room_for_threads = threads_.have_room();
   }
 
   void reap_if_ended() {
@@ -155,6 +174,7 @@ class Supervisor {
     }
     if (now < next_look_) return;
     next_look_ = now + look_every;
+    look_for_room();
     const auto usage = usage_of(process_tree(child_.pid, ++looks_ % thorough_every == 0));
     result_.peak_memory = std::max(result_.peak_memory, usage.memory_bytes);
     result_.peak_threads = std::max(result_.peak_threads, usage.threads);
@@ -202,6 +222,7 @@ class Supervisor {
   bool reaped_ = false;
   bool heard_ = false;  // something came over the channel
   const MachineTime machine_before_ = machine_time();
+  const ThreadWatch threads_;
   SteadyClock::time_point reaped_at_;
   SteadyClock::time_point next_look_ = start_;
   SteadyClock::time_point quiet_since_ = start_;

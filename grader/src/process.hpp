@@ -20,6 +20,9 @@ struct Command {
   // Gives the program descriptor filter_number with a filter that keeps it from starting others.
   bool filtered = false;
   static constexpr int filter_number = 701;
+  // Writes to its standard input as soon as what is around the program stands, and before the
+  // program runs; see ProcessResult::set_up. Nobody else has anything to read or to write there.
+  bool marks = false;
 };
 
 // What the grader enforces from outside. 0 means no limit.
@@ -61,7 +64,9 @@ struct ProcessResult {
   bool stopped = false;    // stuck: because it was stopped
   std::uint64_t peak_memory = 0;
   unsigned peak_threads = 0;
-  std::string trouble;  // not_started: why
+  bool set_up = false;           // a command that marks did so
+  bool room_for_threads = true;  // the system has always had room for more of them
+  std::string trouble;           // not_started: why
 };
 
 // A socket that the program gets under a fixed number.

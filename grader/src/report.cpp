@@ -85,7 +85,7 @@ std::string also_failing(const TaskReport& task, const Finding& shown_one, const
   constexpr std::size_t kShown = 4;
   std::vector<std::string> others;
   for (const auto& finding : task.findings) {
-    const auto sentence = as_sentence(finding.test);
+    const auto sentence = printable(as_sentence(finding.test));
     if (finding.test.empty() || finding.test == shown_one.test ||
         std::ranges::find(others, sentence) != others.end()) {
       continue;
@@ -126,7 +126,7 @@ std::string own_test_details(const TaskReport& task, const Paint& paint) {
   const auto& own = task.own_test;
   std::string out;
   const auto sentence = [&](const std::string& text) {
-    return indented(filled(text, page_width - 4), 4);
+    return indented(filled(printable(text), page_width - 4), 4);
   };
   if (own.verdict == OwnTest::qualified) {
     out += sentence(fmt::format(
@@ -182,14 +182,14 @@ std::string next_step(const GradeReport& report) {
   }
   if (const auto* task = first_with(report, [](const auto& t) { return t.flavours.empty(); })) {
     return fmt::format("Task {} is next: read {}/{}/README.md, then fill in {}.",
-                       task->task->number, report.submission.name, task->task->folder,
+                       task->task->number, printable(report.submission.name), task->task->folder,
                        task->task->header);
   }
   if (const auto* task = first_with(report, [](const auto& t) { return t.score.points == 2; })) {
     return fmt::format(
         "For the third point of task {}: make {}/{}/my_test.cpp break a version "
         "that looks right and is not.",
-        task->task->number, report.submission.name, task->task->folder);
+        task->task->number, printable(report.submission.name), task->task->folder);
   }
   return {};
 }
@@ -280,7 +280,7 @@ std::string whole_report(const GradeReport& report, const Paint& paint) {
     }
   }
   for (const auto& notice : report.notices) {
-    out += paint(Tone::warn, indented(filled("Note: " + notice, page_width - 2, 6), 2));
+    out += paint(Tone::warn, indented(filled("Note: " + printable(notice), page_width - 2, 6), 2));
   }
   if (!report.notices.empty()) out += "\n";
   return out + closing(report, paint);

@@ -121,8 +121,8 @@ namespace {
 
 std::string verdict_of(const Prediction& prediction, const Paint& paint) {
   const auto said = [&](std::string_view label, std::string_view what, Tone tone) {
-    return indented(paint(tone, filled(fmt::format("{:<14} {}", label, what), page_width - 6, 15)),
-                    6);
+    const auto line = fmt::format("{:<14} {}", label, printable(what));
+    return indented(paint(tone, filled(line, page_width - 6, 15)), 6);
   };
   std::string out = indented(filled(prediction.question, page_width - 4), 4);
   if (!prediction.answered()) return out + said("not answered:", "make a guess first", Tone::quiet);
@@ -131,7 +131,7 @@ std::string verdict_of(const Prediction& prediction, const Paint& paint) {
   if (!prediction.happened.empty()) {
     return out + said("what happened:", prediction.happened, Tone::warn);
   }
-  return out + said("what happened:", printable(prediction.trouble), Tone::bad);
+  return out + said("what happened:", prediction.trouble, Tone::bad);
 }
 
 std::string lanes_of(const PredictionsReport& report, const std::string& test) {
@@ -147,7 +147,8 @@ std::string lanes_of(const PredictionsReport& report, const std::string& test) {
 
 std::string shown_in_short(const PredictionsReport& report, int task, const Paint& paint) {
   if (!report.problem.empty()) {
-    return indented(paint(Tone::warn, filled("Predictions: " + report.problem, page_width - 4)), 4);
+    const auto problem = "Predictions: " + printable(report.problem);
+    return indented(paint(Tone::warn, filled(problem, page_width - 4)), 4);
   }
   if (!report.any_answered()) return {};
   const auto& all = report.predictions;
@@ -166,7 +167,9 @@ std::string shown_in_short(const PredictionsReport& report, int task, const Pain
 }
 
 std::string shown_in_full(const PredictionsReport& report, const Paint& paint) {
-  if (!report.problem.empty()) return indented(filled(report.problem, page_width - 2), 2);
+  if (!report.problem.empty()) {
+    return indented(filled(printable(report.problem), page_width - 2), 2);
+  }
   std::string out;
   std::string test;
   for (std::size_t i = 0; i < report.predictions.size(); ++i) {
@@ -187,8 +190,9 @@ std::string shown(const Finding& finding, std::string_view which, const Paint& p
   std::string out;
   const bool story = finding.flavour == Flavour::explored;
   if (!finding.test.empty()) {
-    const auto where = fmt::format("{}, {}", suite_of(finding.test), spoken(finding.flavour));
-    const auto sentence = as_sentence(finding.test);
+    const auto where =
+        fmt::format("{}, {}", printable(suite_of(finding.test)), spoken(finding.flavour));
+    const auto sentence = printable(as_sentence(finding.test));
     const auto room = page_width - 4;
     if (columns(sentence) + columns(where) + 2 <= room) {
       out += fmt::format("    {}{}\n", paint(Tone::strong, padded(sentence, room - columns(where))),
@@ -202,7 +206,9 @@ std::string shown(const Finding& finding, std::string_view which, const Paint& p
   }
   out += paint(Tone::bad, "");
   if (!finding.headline.empty()) out += wrapped_excerpt(finding.headline, kMessageLines, 6);
-  if (!finding.place.empty()) out += fmt::format("      {}\n", paint(Tone::accent, finding.place));
+  if (!finding.place.empty()) {
+    out += fmt::format("      {}\n", paint(Tone::accent, printable(finding.place)));
+  }
   // A headline taken from the evidence is not shown twice.
   if (!finding.detail.empty() && trimmed(finding.detail) != trimmed(finding.headline)) {
     const bool compiler_speaks = finding.test.empty();
@@ -211,8 +217,8 @@ std::string shown(const Finding& finding, std::string_view which, const Paint& p
                        : excerpt(finding.detail, story ? kStoryLines : kEvidenceLines, 6, story));
   }
   if (!finding.token.empty()) {
-    out += fmt::format("      {}\n", paint(Tone::accent, fmt::format("make replay {} TOKEN={}",
-                                                                     which, finding.token)));
+    const auto again = fmt::format("make replay {} TOKEN={}", which, printable(finding.token));
+    out += fmt::format("      {}\n", paint(Tone::accent, again));
   }
   return out;
 }

@@ -64,6 +64,12 @@ Words bubblewrap(const Box& box) {
   return words;
 }
 
+// Runs its arguments, and writes the mark before that: what happens from then on is the program's
+// own doing. The program itself gets nothing that it could read or write there.
+Words marker() {
+  return {"/bin/sh", "-c", R"([ -x "$0" ] && echo >&0; exec "$0" "$@" </dev/null)"};
+}
+
 Words environment_of(const Box& box) {
   Words environment = {"PATH=/usr/bin:/bin", "HOME=/tmp", "TMPDIR=/tmp", "LANG=C.UTF-8"};
   append(environment, box.environment);
@@ -78,11 +84,10 @@ std::string own_path() {
 }  // namespace
 
 std::string Sandbox::trouble(const ProcessResult& result) {
-  if (result.ending != Ending::exited || result.exit_code == 0) return "";
-  for (const std::string_view tool : {"bwrap: ", "prlimit: failed", "setpriv: "}) {
-    if (result.err.starts_with(tool)) return result.err.substr(0, result.err.find('\n'));
-  }
-  return "";
+  if (result.ending != Ending::exited || result.set_up) return "";
+  if (!result.err.empty()) return result.err.substr(0, result.err.find('\n'));
+  return result.signal != 0 ? fmt::format("signal {} ended it", result.signal)
+                            : fmt::format("it ended with status {}", result.exit_code);
 }
 
 Command Sandbox::command(const Box& box, const std::vector<std::string>& argv) const {
@@ -112,7 +117,9 @@ Command Sandbox::command(const Box& box, const std::vector<std::string>& argv) c
     append(command.argv, inner_limits(box));
     command.environment = {own_path()};
   }
+  append(command.argv, marker());
   append(command.argv, argv);
+  command.marks = true;
   return command;
 }
 

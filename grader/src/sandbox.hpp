@@ -33,7 +33,8 @@ struct Box {
 // home, no other process to see, nothing to write to but what the box lists; it dies with us.
 class Sandbox {
  public:
-  // The last words of a box that did not get as far as its program; empty: it did.
+  // The last words of a box that did not get as far as its program; empty: it did. What the program
+  // prints is nobody's word but its own.
   static std::string trouble(const ProcessResult& result);
 
   enum class Mode {
@@ -58,7 +59,8 @@ class Sandbox {
   // A box that shows this folder, read-only, as /box, and starts there.
   Box box_around(const std::filesystem::path& folder) const;
 
-  // The command that runs argv in the box. argv[0] is as seen inside.
+  // The command that runs argv in the box. argv[0] is as seen inside; only with a whole path is it
+  // told apart whether the box or the program failed.
   Command command(const Box& box, const std::vector<std::string>& argv) const;
 
   // Lets boxed programs write to this folder, when it is mounted writable.

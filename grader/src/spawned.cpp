@@ -82,8 +82,10 @@ Spawned spawn_child(const Command& command, const ChannelEnds* channel) {
   Pipe out = make_pipe();
   Pipe err = make_pipe();
   Pipe report = make_pipe();
+  Pipe mark = command.marks ? make_pipe() : Pipe{};
   const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!out.read_end || !err.read_end || !report.read_end || !nothing) {
+  const bool marked = !command.marks || mark.read_end;
+  if (!out.read_end || !err.read_end || !report.read_end || !nothing || !marked) {
     child.trouble = std::strerror(errno);
     return child;
   }
@@ -94,7 +96,7 @@ Spawned spawn_child(const Command& command, const ChannelEnds* channel) {
       .argv = argv.data(),
       .environment = environment.data(),
       .directory = command.directory.empty() ? nullptr : command.directory.c_str(),
-      .input = nothing.get(),
+      .input = command.marks ? mark.write_end.get() : nothing.get(),
       .output = out.write_end.get(),
       .errors = err.write_end.get(),
       .channel = channel == nullptr ? -1 : channel->theirs.get(),
@@ -113,6 +115,7 @@ Spawned spawn_child(const Command& command, const ChannelEnds* channel) {
   child.pidfd = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   child.out = std::move(out.read_end);
   child.err = std::move(err.read_end);
+  child.mark = std::move(mark.read_end);
   // Closed by a successful exec: then there is nothing to read.
   report.write_end = UniqueFd();
   int error = 0;

@@ -14,10 +14,12 @@ struct Spawned {
   UniqueFd pidfd;
   UniqueFd out;
   UniqueFd err;
+  UniqueFd mark;        // what a command that marks wrote to its standard input
   std::string trouble;  // why there is none
 };
 
-// Forks and executes. Standard input is empty; every other descriptor but the channel's is closed.
+// Forks and executes. There is nothing on standard input; every other descriptor but the channel's
+// is closed.
 Spawned spawn_child(const Command& command, const ChannelEnds* channel);
 
 }  // namespace grader

@@ -1,7 +1,9 @@
 // The rules on a submitted header: what changes the tests is refused, and what only looks like it
 // is not.
+#include <filesystem>
 #include <gtest/gtest.h>
 
+#include "files.hpp"
 #include "policy.hpp"
 
 namespace grader {
@@ -95,6 +97,26 @@ TEST(HeaderRules, NamesakesOfTheTestsWordsAreRefused) {
         << text << "\n"
         << told;
   }
+}
+
+// In a nameless namespace of their own they would share it with the header, which could overload
+// what they call.
+TEST(HeaderRules, SuitesStandWhereNoHeaderDoes) {
+  int suites = 0;
+  for (const char* top : {"tasks", "stretch"}) {
+    const auto folder = std::filesystem::path(REPOSITORY_DIR) / top;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+      const auto name = entry.path().filename().string();
+      if (name != "suite.cpp" && !name.starts_with("suite_")) continue;
+      const auto text = read_regular_file(entry.path(), 1 << 20).value_or("");
+      const auto first = text.find("\nnamespace ");
+      if (first == std::string::npos) continue;
+      ++suites;
+      const auto line = text.substr(first + 1, text.find('\n', first + 1) - first - 1);
+      EXPECT_TRUE(line.ends_with("_suite {")) << entry.path() << ": " << line;
+    }
+  }
+  EXPECT_GT(suites, 18);
 }
 
 TEST(HeaderRules, AnotherNameChangesNothing) {

@@ -216,8 +216,8 @@ Run run_unbounded() {
     auto one = unbounded_suite::then<Block>(head, pass);
     auto two = unbounded_suite::then<Block>(one, pass);
     auto three = unbounded_suite::then<Block>(two, pass);
-    auto last =
-        unbounded_suite::then<Block>(three, [&slow](Block block) { return slow(std::move(block)); });
+    auto last = unbounded_suite::then<Block>(
+        three, [&slow](Block block) { return slow(std::move(block)); });
     return std::pair(UnboundedPush{head}, [last] { return last->pull().has_value(); });
   });
 }

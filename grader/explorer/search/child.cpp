@@ -39,6 +39,9 @@ double read_clock(clockid_t clock) {
 
 void on_signal(int signal, siginfo_t* info, void*) {
   report_crash(signal, reinterpret_cast<Address>(info->si_addr));
+  // Between two schedules.
+  shared->failure.signal = signal;
+  shared->failure.kind = FailureKind::crash;
   ::_exit(exit_failed + static_cast<int>(FailureKind::crash));
 }
 
@@ -139,6 +142,12 @@ bool search_starts_again(std::uint64_t ran, bool at_end) {
   end_orderly();
 }
 
+// The runtime writes down a failure before it ends the child with the status of that kind. Whoever
+// ends with such a status and wrote nothing down is the code under test.
+bool is_reported(int status, FailureKind kind) {
+  return kind != FailureKind::none && WEXITSTATUS(status) == exit_failed + static_cast<int>(kind);
+}
+
 }  // namespace
 
 Shared& shared_memory() {
@@ -206,11 +215,12 @@ ChildResult run_in_child(const Batch& batch, const RunOnce& run_once) {
   } else if (WIFSIGNALED(status)) {
     result.failure = memory.failure.kind = FailureKind::crash;
     memory.failure.signal = WTERMSIG(status);
-  } else if (WEXITSTATUS(status) >= exit_failed) {
+  } else if (is_reported(status, memory.failure.kind)) {
     result.failure = memory.failure.kind;
-  } else if (!memory.orderly) {
+  } else if (!memory.orderly || WEXITSTATUS(status) != 0) {
     // The code under test called exit() itself.
     result.failure = memory.failure.kind = FailureKind::crash;
+    memory.failure.signal = 0;
     std::snprintf(memory.failure.message, sizeof memory.failure.message,
                   "the program ended itself with status %d", WEXITSTATUS(status));
   }

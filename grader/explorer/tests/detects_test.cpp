@@ -2,10 +2,12 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <future>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <signal.h>
 #include <stdexcept>
 #include <thread>
 #include <unistd.h>
@@ -255,6 +257,32 @@ TEST(Detects, AnExitOfItsOwn) {
     std::atomic<int> turn{0};
     std::jthread other([&] { turn = 1; });
     if (turn == 1) std::exit(0);
+  }));
+}
+
+// Whatever the status: the runtime says by some of them how a schedule has failed.
+TEST(Detects, AnEndWithAnyStatus) {
+  for (int status : {0, 1, 9, 10, 15, 21, 22, 23, 87, 255})
+    EXPECT_TRUE(fails(FailureKind::crash, [status] { std::_Exit(status); }, 0.1)) << status;
+}
+
+TEST(Detects, AnEndByAnotherThread) {
+  EXPECT_TRUE(fails(FailureKind::crash, [] { std::jthread([] { std::_Exit(22); }); }));
+}
+
+TEST(Detects, AQuickExit) {
+  EXPECT_TRUE(fails(FailureKind::crash, [] { std::quick_exit(0); }));
+}
+
+TEST(Detects, AKillOfItself) {
+  EXPECT_TRUE(fails(FailureKind::crash, [] { kill(getpid(), SIGKILL); }));
+}
+
+// It ended orderly only if it says so and ends as it should.
+TEST(Detects, AnEndThatCallsItselfOrderly) {
+  EXPECT_TRUE(fails(FailureKind::crash, [] {
+    shared_memory().orderly = true;
+    std::_Exit(1);
   }));
 }
 

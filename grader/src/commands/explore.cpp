@@ -15,12 +15,12 @@ std::string told(const TestResult& test, const Paint& paint) {
   const bool passed = test.outcome == Outcome::passed;
   std::string out = fmt::format(
       "  {} {}\n", paint(passed ? Tone::good : Tone::bad, padded(passed ? "ok" : "FAILS", 6)),
-      as_sentence(test.name));
-  if (!test.verdict.empty()) out += indented(paint(Tone::quiet, test.verdict), 9);
+      printable(as_sentence(test.name)));
+  if (!test.verdict.empty()) out += indented(paint(Tone::quiet, printable(test.verdict)), 9);
   if (passed) return out;
   if (!test.headline.empty()) out += "\n" + indented(printable(test.headline), 4);
   for (const auto& failure : test.failures) {
-    out += fmt::format("    {}:{}\n{}", failure.file, failure.line,
+    out += fmt::format("    {}:{}\n{}", printable(failure.file), failure.line,
                        indented(printable(failure.message), 6));
   }
   if (!test.detail.empty()) out += "\n" + indented(printable(test.detail), 2);
@@ -48,8 +48,8 @@ int run_explore(const Setting& setting, const ExploreRequest& request) {
   if (setting.stop.stop_requested()) return status_interrupted;
   if (!built.front().ok) {
     setting.screen.doing({});
-    setting.screen.say(
-        indented(built.front().refused.empty() ? built.front().error : built.front().refused, 2));
+    const auto& why = built.front().refused.empty() ? built.front().error : built.front().refused;
+    setting.screen.say(indented(printable(why), 2));
     return status_below;
   }
   setting.screen.doing("trying schedules of " + task.folder);
@@ -66,8 +66,8 @@ int run_explore(const Setting& setting, const ExploreRequest& request) {
 
   std::string out = "\n";
   for (const auto& test : outcome.tests) out += told(test, setting.screen.paint());
-  if (!outcome.problem.empty()) out += indented(outcome.problem, 2);
-  if (!outcome.notice.empty()) out += indented("Note: " + outcome.notice, 2);
+  if (!outcome.problem.empty()) out += indented(printable(outcome.problem), 2);
+  if (!outcome.notice.empty()) out += indented("Note: " + printable(outcome.notice), 2);
   if (outcome.tests.empty() && outcome.problem.empty()) out += "  There is nothing to explore.\n";
   setting.screen.say(out);
   const bool fine =

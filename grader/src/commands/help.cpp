@@ -18,8 +18,8 @@ Folds folds_of(const Task& task) { return read_folds(slurp(task.dir / "README.md
 
 void show_notices(const Setting& setting, const Ledger& ledger) {
   for (const auto& notice : ledger.notices()) {
-    setting.screen.say(
-        setting.screen.paint()(Tone::warn, indented(filled("Note: " + notice, kTextWidth, 6), 2)));
+    setting.screen.say(setting.screen.paint()(
+        Tone::warn, indented(filled("Note: " + printable(notice), kTextWidth, 6), 2)));
   }
 }
 

@@ -18,11 +18,13 @@ int run_predict(const Setting& setting, int number, const std::filesystem::path&
     throw UsageError(fmt::format("task {} asks for no predictions", number));
   }
   const auto& paint = setting.screen.paint();
-  const auto file = fmt::format("{}/{}/predictions.toml", submission.name, task.folder);
+  const auto file = fmt::format("{}/{}/predictions.toml", printable(submission.name), task.folder);
   // Guessing comes first: nothing is played before something is predicted.
   if (!report.any_answered() || !report.problem.empty()) {
     std::string out = "\n";
-    if (!report.problem.empty()) out += indented(paint(Tone::bad, report.problem), 2) + "\n";
+    if (!report.problem.empty()) {
+      out += indented(paint(Tone::bad, printable(report.problem)), 2) + "\n";
+    }
     std::string test;
     for (const auto& prediction : report.predictions) {
       if (prediction.test != test) {

@@ -13,7 +13,7 @@ BenchOptions bench_options(const Setting& setting) {
   options.jobs = setting.jobs;
   options.require_sandbox = setting.require_sandbox;
   options.notice = [&screen = setting.screen](const std::string& said) {
-    screen.say(screen.paint()(Tone::warn, indented(filled("Note: " + said, 77, 6), 2)));
+    screen.say(screen.paint()(Tone::warn, indented(filled("Note: " + printable(said), 77, 6), 2)));
   };
   return options;
 }

@@ -1,4 +1,4 @@
-// expect: refused : __open|open()
+// expect: refused : lseek|open
 // Every value is wrong; it opens its memory by a name of open() that only the library uses, and takes the teeth out of a failure.
 #pragma once
 #include <elf.h>
