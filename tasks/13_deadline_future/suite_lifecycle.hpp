@@ -124,29 +124,6 @@ TEST(Lifecycle, TheOthersGetWhatFnMakesOfSomebodyElsesDeadline) {
   EXPECT_EQ(outcome.error().message, "half done: deadline exceeded");
 }
 
-// Nobody needs to end the context of a function that has returned. Who does, for the timer's sake,
-// runs what still listens.
-TEST(Lifecycle, WhatFnLeftListeningMayAwaitTheFuture) {
-  struct Await {
-    std::shared_ptr<std::optional<DeadlineFuture<int>>> future;
-    void operator()() const { (void)(*future)->await(forever); }
-  };
-  const auto listening = std::make_shared<std::optional<std::stop_callback<Await>>>();
-  const auto handle = std::make_shared<std::optional<DeadlineFuture<int>>>();
-  const auto has_handle = std::make_shared<workbook::Gate>();
-  auto future = go_with_deadline<int>([=](const Context& ctx) -> Result<int> {
-    has_handle->wait();
-    listening->emplace(ctx.stop_token(), Await{handle});
-    return 7;
-  });
-  *handle = future;
-  tighten(future, Clock::now() + 1h);
-  has_handle->open();
-  EXPECT_EQ(show(future.await(forever)), "value 7");
-  listening->reset();
-  handle->reset();
-}
-
 TEST(Lifecycle, NoTimerIsLeftOnceFnHasReturned) {
   const Census before;
   Deaf deaf;
