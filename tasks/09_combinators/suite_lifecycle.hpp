@@ -70,33 +70,6 @@ TEST(Lifecycle, ASingleInputIsCancelledWhenTheContextEnds) {
   }
 }
 
-// Of a future's callbacks one is the combinator's, and others may run before it.
-TEST(Lifecycle, AnOutcomeCountsThoughACallbackOfItEndsTheContext) {
-  for (const bool fails : {false, true}) {
-    for (int which = 0; which < 3; ++which) {
-      Inputs<int> inputs(1);
-      auto source = with_cancel(forever);
-      inputs.futures[0].on_settled([&](const Result<int>&) { source.cancel(); });
-      const std::jthread producer([&] {
-        if (fails) {
-          inputs.fail(0, Errc::not_found);
-        } else {
-          inputs.resolve(0, 7);
-        }
-      });
-      const auto context = source.context();
-      const std::string outcome = which == 0   ? show(all(context, inputs.futures))
-                                  : which == 1 ? show(first(context, inputs.futures))
-                                               : show(wait_all(context, inputs.futures));
-      EXPECT_FALSE(outcome.contains("cancelled"))
-          << (which == 0   ? "all"
-              : which == 1 ? "first"
-                           : "wait_all")
-          << ": the input was settled when its callback ended the context: " << outcome;
-    }
-  }
-}
-
 TEST(Lifecycle, ProducersOfGoHearThatTheyLost) {
   (void)first(forever, std::vector<Future<int>>{});  // before any thread relies on it
   auto heard = std::make_shared<workbook::Gate>();
