@@ -188,6 +188,7 @@ class Audit {
     if (programs.empty() || setting_.stop.stop_requested()) return;
     setting_.screen.doing(fmt::format("{} · compiling {} programs", task.folder, programs.size()));
     const auto built = bench_.build(programs, {}, setting_.stop);
+    if (setting_.stop.stop_requested()) return;  // what was not built says nothing
     for (std::size_t i = 0; i < built.size(); ++i) {
       if (built[i].ok) continue;
       const auto& why = built[i];
