@@ -57,12 +57,13 @@ TEST(Explored, TwoCallersNeverMakeTwoLoadsAtATime) {
 
 // Everybody is woken for the one who leaves, and then for the outcome.
 TEST(Explored, AnOutcomeComesWhileAnotherCallerLeaves) {
-  auto source = with_cancel(forever);
-  UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
-    source.cancel();
+  const auto source =
+      std::make_shared<CancelSource>(with_cancel(forever));  // a load may outlive us
+  UserLoader loader([source](const Context&, const std::string& id) -> Result<User> {
+    source->cancel();
     return user_of_load(1, id);
   });
-  Thread other([&] { (void)loader.get(source.context(), "ada"); });
+  Thread other([&] { (void)loader.get(source->context(), "ada"); });
   EXPECT_EQ(got(loader.get(forever, "ada")), load_1);
 }
 
