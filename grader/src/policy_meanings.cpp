@@ -52,19 +52,77 @@ Types declared_types(Tokens tokens) {
       if (!goes_on) break;
     }
   }
+  for (std::size_t i = 0; i + 2 < tokens.size(); ++i) {
+    if (is(tokens, i, "using") && is(tokens, i + 2, "=")) types.erase(tokens[i + 1].text);
+    if (!is(tokens, i, "typedef")) continue;
+    auto end = i;
+    while (end < tokens.size() && end < i + farthest_bracket && !is(tokens, end, ";")) ++end;
+    types.erase(tokens[end - 1].text);
+  }
   for (const auto name : given) types.erase(name);
   for (const std::string_view name : {"std", "futures", "detail"}) types.erase(name);
   return types;
+}
+
+// From `requires` to the class or function that it constrains.
+std::size_t behind_constraint(Tokens tokens, std::size_t at) {
+  for (++at; at < tokens.size() && !is_class_key(tokens, at); ++at) {
+    if (is(tokens, at, ";") || is(tokens, at, "{")) return at;
+    if (is(tokens, at, "(")) at = behind(tokens, at, "(", ")") - 1;
+    if (is(tokens, at, "<")) at = behind(tokens, at, "<", ">") - 1;
+  }
+  return at;
+}
+
+// [[nodiscard]], alignas(8), __attribute__((packed)).
+std::size_t behind_attributes(Tokens tokens, std::size_t at) {
+  while (true) {
+    if (is(tokens, at, "[")) {
+      at = behind(tokens, at, "[", "]");
+    } else if ((is(tokens, at, "alignas") || is(tokens, at, "__attribute__")) &&
+               is(tokens, at + 1, "(")) {
+      at = behind(tokens, at + 1, "(", ")");
+    } else {
+      return at;
+    }
+  }
+}
+
+// template <class T> constexpr bool std::is_same_v<Mine, T> = true.
+std::optional<Objection> object_to_variable(Tokens tokens, std::size_t at, bool in_std) {
+  if (!is(tokens, at, "template") || !is(tokens, at + 1, "<")) return std::nullopt;
+  bool of_std = in_std;
+  for (auto next = behind(tokens, at + 1, "<", ">"); next < tokens.size(); ++next) {
+    if (is(tokens, next, "(") || is(tokens, next, ";") || is(tokens, next, "{") ||
+        is(tokens, next, "=") || is_class_key(tokens, next) || is(tokens, next, "using")) {
+      return std::nullopt;
+    }
+    if (!is_word(tokens, next)) continue;
+    if (!is(tokens, next - 1, "::")) of_std = in_std;
+    if (is(tokens, next, "std")) of_std = true;
+    if (!is(tokens, next + 1, "<")) continue;
+    const auto end = behind(tokens, next + 1, "<", ">");
+    if (!is(tokens, end, "=") && !is(tokens, end, "{")) {
+      next = end - 1;
+      continue;
+    }
+    if (!of_std || one_of(tokens[next].text, specialisable)) return std::nullopt;
+    return Objection{tokens[at].line, fmt::format("specialises {}, which the tests use as it is",
+                                                  tokens[next].text)};
+  }
+  return std::nullopt;
 }
 
 // template <> class Receiver<int>, template <> struct std::optional<int>.
 std::optional<Objection> object_to_specialisation(Tokens tokens, std::size_t at, bool in_std) {
   if (!is(tokens, at, "template") || !is(tokens, at + 1, "<")) return std::nullopt;
   auto next = behind(tokens, at + 1, "<", ">");
+  if (is(tokens, next, "requires")) next = behind_constraint(tokens, next);
   if (!is_class_key(tokens, next)) return std::nullopt;
   bool of_std = in_std;
   std::string_view name;
-  for (++next; is_word(tokens, next) || is(tokens, next, "::"); ++next) {
+  for (next = behind_attributes(tokens, next + 1); is_word(tokens, next) || is(tokens, next, "::");
+       ++next) {
     if (is(tokens, next, "std")) of_std = true;
     if (is_word(tokens, next)) name = tokens[next].text;
   }
@@ -204,7 +262,10 @@ std::optional<Objection> object_to_comparison(Tokens tokens, std::size_t at, boo
   const bool compares =
       is(tokens, at, "operator") &&
       (is(tokens, at + 1, "==") || is(tokens, at + 1, "!=") || is(tokens, at + 1, "<=>"));
-  // Called by its name: x.operator==(y).
+  // Called by its name: x.operator==(y). Or defined outside of its class, which has declared it.
+  const bool member = at > 1 && is(tokens, at - 1, "::") &&
+                      (own.contains(tokens[at - 2].text) || is(tokens, at - 2, ">"));
+  if (compares && member) return std::nullopt;
   if (!compares || (at > 0 && (is(tokens, at - 1, ".") || is(tokens, at - 1, "->")))) {
     return std::nullopt;
   }
@@ -283,6 +344,7 @@ std::optional<Objection> object_to_meanings(Tokens tokens, bool declarations) {
       return Objection{tokens[i].line, "declares an operator in namespace std"};
     }
     if (auto found = object_to_specialisation(tokens, i, place == Place::in_std)) return found;
+    if (auto found = object_to_variable(tokens, i, place == Place::in_std)) return found;
     if (auto found = object_to_function_specialisation(tokens, i, own)) return found;
     if (declarations) {
       if (auto found = object_to_overload(tokens, i, scopes)) return found;

@@ -29,7 +29,7 @@ bool is_plain_condition(std::string_view rest) {
 std::optional<std::string> object_to_macro_body(Tokens body) {
   for (std::size_t i = 0; i < body.size(); ++i) {
     if (body[i].text == "##" ||
-        (body[i].text == "%" && i + 1 < body.size() && body[i + 1].text == ":")) {
+        (body[i].text == "#" && i + 1 < body.size() && body[i + 1].text == "#")) {
       return "makes words in a macro (##); write them out";
     }
   }

@@ -41,6 +41,10 @@ constexpr auto raw_looks = std::to_array<std::string_view>({"reinterpret_cast",
                                                             "bcmp",
                                                             "bcopy",
                                                             "fwrite",
+                                                            "PrintToString",
+                                                            "UniversalPrint",
+                                                            "UniversalPrinter",
+                                                            "UniversalTersePrint",
                                                             "va_arg",
                                                             "va_list",
                                                             "union"});
@@ -192,8 +196,8 @@ std::optional<std::string> object_to_type_question(Tokens tokens, std::size_t at
   }
   constexpr auto sizes = std::to_array<std::string_view>(
       {"max_size", "size_bytes", "as_bytes", "as_writable_bytes", "is_always_lock_free"});
-  const bool asked = follows(tokens, at, ".") || follows(tokens, at, "->") ||
-                     follows(tokens, at, "::") || is(tokens, at + 1, "(");
+  const bool asked =
+      follows(tokens, at, ".") || follows(tokens, at, "->") || follows(tokens, at, "::");
   if (!expanded && asked && one_of(word, sizes)) return looks_inside(word);
   if (word == "function_name" && (follows(tokens, at, ".") || follows(tokens, at, "->"))) {
     return looks_inside("a source_location's function_name() (its line is fine)");

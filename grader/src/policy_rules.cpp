@@ -65,6 +65,7 @@ std::optional<std::string> object_to_attributes(Tokens tokens, std::size_t from,
   for (std::size_t i = from; i < to && i < tokens.size(); ++i) {
     if (tokens[i].kind != TokenKind::identifier) continue;
     if (auto reason = object_to_attribute(tokens, i)) return reason;
+    if (is(tokens, i + 1, "(")) i = behind(tokens, i + 1, "(", ")") - 1;  // guarded_by(section)
   }
   return std::nullopt;
 }
@@ -138,17 +139,18 @@ bool names_a_scope(Tokens tokens, std::size_t at) {
   constexpr auto keys = std::to_array<std::string_view>(
       {"class", "struct", "union", "enum", "namespace", "using", "typedef"});
   constexpr auto ends = std::to_array<std::string_view>({";", "{", "(", ",", "=", "<"});
-  int depth = 0;  // inside alignas(8) or <class T>
+  bool after_block = false;  // of typedef struct { ... } x; and of nothing else
+  int depth = 0;             // inside alignas(8), <class T> or a block
   for (auto i = at; i > 0 && at - i < farthest_bracket; --i) {
     const auto& text = tokens[i - 1].text;
-    if (text == ")" || text == ">") ++depth;
+    if (text == "}") after_block = true;
+    if (text == ")" || text == ">" || text == "}") ++depth;
     if (text == ">>") depth += 2;
     if (depth > 0) {
-      if (text == "(" || text == "<") --depth;
+      if (text == "(" || text == "<" || text == "{") --depth;
       continue;
     }
-    if (one_of(text, keys)) return true;
-    if (text == "}") return is(tokens, at + 1, ";");  // typedef struct { ... } x;
+    if (after_block ? text == "typedef" : one_of(text, keys)) return true;
     if (one_of(text, ends)) return false;
   }
   return false;
@@ -158,7 +160,7 @@ bool names_a_scope(Tokens tokens, std::size_t at) {
 bool is_test_namespace(Tokens tokens, std::size_t at) {
   const std::string_view word = tokens[at].text;
   if (word == "workbook") return true;
-  if (word.ends_with("_suite")) return at > 0 && is(tokens, at - 1, "namespace");
+  if (word.ends_with("_suite")) return names_a_scope(tokens, at);
   if (word != "testing") return false;
   return is(tokens, at + 1, "::") || renames_test_namespace(tokens, at) ||
          names_a_scope(tokens, at);
@@ -220,9 +222,20 @@ std::optional<std::string> object_to_unseen_type(Tokens tokens, std::size_t at) 
   const std::string_view word = tokens[at].text;
   const bool extended = (word == "long" && is(tokens, at + 1, "double")) ||
                         (word == "double" && is(tokens, at + 1, "long"));
-  if (!extended && word != "_BitInt" && word != "__m256" && word != "__m512") return std::nullopt;
+  const bool other = word == "_BitInt" || word == "max_align_t" || word.starts_with("__m256") ||
+                     word.starts_with("__m512");
+  if (!extended && !other) return std::nullopt;
   return fmt::format("uses {}, whose size the race detectors do not look at: take another type",
                      extended ? "long double" : word);
+}
+
+// 0.5L, and not 5L or 0xFL.
+bool is_long_double(const Token& token) {
+  const std::string_view text = token.text;
+  if (token.kind != TokenKind::number || (!text.ends_with('L') && !text.ends_with('l')))
+    return false;
+  const bool hex = text.starts_with("0x") || text.starts_with("0X");
+  return text.contains('.') || text.find_first_of(hex ? "pP" : "eE") != std::string_view::npos;
 }
 
 std::optional<std::string> object_to_word(Tokens tokens, std::size_t at, RuleContext context) {
@@ -282,6 +295,10 @@ std::optional<Objection> object_to_tokens(Tokens tokens, RuleContext context) {
       if (auto reason = object_to_word(tokens, i, context)) {
         return Objection{token.line, std::move(*reason)};
       }
+    } else if (is_long_double(token) && !context.own_test) {
+      return Objection{token.line, fmt::format("has {}, a long double, whose size the race "
+                                               "detectors do not look at: leave the L out",
+                                               token.text)};
     } else if (token.kind == TokenKind::directive) {
       const auto [name, rest] = split_directive(token.text);
       constexpr std::array<std::string_view, 7> with_names = {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <utility>
 
 namespace grader {
 namespace {
@@ -238,7 +239,34 @@ class Tokenizer {
     return text;
   }
 
+  // "<%" is "{": the other spelling of a bracket is the bracket. Not "<::", which is "<" and "::".
+  bool digraph(int line) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 5> spellings = {
+        {{"<%", "{"}, {"%>", "}"}, {"<:", "["}, {":>", "]"}, {"%:", "#"}}};
+    const std::string two = {scan_.peek(), scan_.peek_next()};
+    for (const auto& [other, usual] : spellings) {
+      if (two != other) continue;
+      if (other == "<:" && colon_follows()) return false;
+      scan_.take();
+      scan_.take();
+      push(TokenKind::punctuator, std::string(usual), line);
+      return true;
+    }
+    return false;
+  }
+
+  // "<::" that is neither "<:::" nor "<::>".
+  bool colon_follows() const {
+    Scanner ahead = scan_;
+    ahead.take();
+    ahead.take();
+    if (ahead.peek() != ':') return false;
+    const char next = ahead.peek_next();
+    return next != ':' && next != '>';
+  }
+
   void punctuator(int line) {
+    if (digraph(line)) return;
     constexpr std::array<std::string_view, 26> longer = {
         "<=>", "->*", "...", "<<=", ">>=", "::", "->", "++", "--", "<<", "<=", ">=", "==",
         "!=",  "&&",  "||",  "&=",  "+=",  "-=", "*=", "/=", "%=", "^=", "|=", "##", ".*"};

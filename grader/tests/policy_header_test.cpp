@@ -43,6 +43,15 @@ TEST(HeaderRules, NothingInnocentIsRefused) {
            "enum Kind { a };\nbool operator==(const Kind& x, const std::error_code& y);",
            "bool testing = false;\nstd::vector<int> futures;\nusing namespace std;",
            "template <class T> void all(std::vector<Future<T>> futures);",
+           "inline int f(bool b) { if (b) { return 1; } std::vector<int> futures; return 2; }",
+           "struct Own { bool go() { return true; } bool testing; };",
+           "template <class T> struct Own { bool operator==(const T&) const; };\n"
+           "template <class T> bool Own<T>::operator==(const T& other) const { return true; }",
+           "struct Own { int section; int value __attribute__((guarded_by(section))); };",
+           "template <class T> struct Own {};\ntemplate <class T> inline constexpr bool "
+           "mine<Own<T>> = true;",
+           "constexpr long n = 5L + 0xFL; std::vector<::Own> all; int a[2] = {n<::zero, 1};",
+           "template <class T> std::atomic<T> Own<T>::count = 0;",
            "namespace s = std;\nnamespace test_suite_of_mine {}\nusing std::vector;",
            "#define WORDS R\"(one line // and /* no more)\"\n#undef WORDS",
            "#define N 1'000'000\n#define C '\\''\n",
@@ -91,6 +100,8 @@ TEST(HeaderRules, NamesakesOfTheTestsWordsAreRefused) {
            "}\nnamespace { namespace std { } }\nnamespace x {",
            "}\nnamespace { class futures { }; }\nnamespace x {",
            "}\nnamespace promise_suite { }\nnamespace x {",
+           "}\nnamespace [[maybe_unused]] promise_suite { }\nnamespace x {",
+           "}\nnamespace __attribute__((visibility(\"default\"))) promise_suite { }\nnamespace x {",
        }) {
     const auto told = refused(text);
     EXPECT_TRUE(told.contains("of everybody") || told.contains("speaks to the tests"))
@@ -125,6 +136,15 @@ TEST(HeaderRules, AnotherNameChangesNothing) {
            "template <> inline std::optional<int> Inbox::receive() const { return {}; }",
            "template <class T> using In = Receiver<T>;\n"
            "template <> inline std::optional<int> In<int>::receive() const { return {}; }",
+           "template <class T> requires std::is_same_v<T, int> class Receiver<T> { int receive(); "
+           "};",
+           "template <> class alignas(8) Receiver<int> { };",
+           "}\ntemplate <> class [[nodiscard]] std::optional<long long> {};\nnamespace x {",
+           "}\ntemplate <class T> constexpr bool std::is_same_v<Mine, T> = true;\nnamespace x {",
+           "}\nnamespace std { template <> inline constexpr bool is_same_v<A, B> = true; "
+           "}\nnamespace x {",
+           "namespace helper { struct Code; }\nusing Code = std::error_code;\n"
+           "bool operator==(const Code&, const Errc&) { return true; }",
            "using Code = std::error_code; using Kind = Errc;\n"
            "bool operator==(const Code&, Kind) { return true; }",
        }) {
@@ -143,6 +163,9 @@ TEST(HeaderRules, NothingHidesInALiteral) {
            "// a comment\r#line 7 \"x\"\n",
            "#\xC2\xA0line 7 \"x\"",
            "asm\xC2\xA0(\"nop\");",
+           "<:<:using clang: no_sanitize(\"thread\"):>:> bool settled() const { return there_; }",
+           "}\nnamespace std <% inline bool operator==(const A&, int) { return true; } "
+           "%>\nnamespace x {",
        }) {
     EXPECT_NE(refused(text), "") << text;
   }
@@ -153,6 +176,10 @@ TEST(HeaderRules, MemoryThatTheDetectorsDoNotSeeIsRefused) {
            "using Plain = __attribute__((address_space(1))) int;",
            "long double sum = 0;",
            "double long sum = 0;",
+           "decltype(0.0L) sum = 0;",
+           "auto sum = 1e3l;",
+           "std::max_align_t sum;",
+           "__m256i sum;",
            "unsigned _BitInt(24) sum = 0;",
            "using Wide = __attribute__((__vector_size__(32))) int;",
            "using Other = float __attribute__((mode(XF)));",

@@ -81,6 +81,7 @@ INSTANTIATE_TEST_SUITE_P(
         Trick{"auto* code = (const unsigned char* const)call;", "cast to a pointer"},
         Trick{"auto* code = (unsigned char*)(call);", "cast to a pointer"},
         Trick{"#define LOOK(x) ((char*)x)", "cast to a pointer"},
+        Trick{"const std::string image = testing::PrintToString(promise);", "PrintToString"},
         Trick{"void look(int n, ...) { va_list all; }", "va_list"},
         Trick{"namespace futures::detail { Hidden* const mine = nullptr; }", "opens namespace"},
         Trick{"namespace futures { Hidden* const mine = nullptr; }", "opens namespace"},
@@ -206,6 +207,8 @@ struct Visitor { void visit(const Order*) const; std::function<void(Order*)> nex
 const auto each_of = [](const Order*, int* last) mutable { return last; };
 const int product = (2 * 3) * (static_cast<int>(rate) * 4);
 constexpr std::size_t max_size = 4;
+std::size_t max_size_of(int n) { return max_size; }
+std::size_t max_size(int n);
 double integral = 0;
 bool small() { return integral < 5; }
 using Clock = std::chrono::steady_clock;
