@@ -555,23 +555,6 @@ TEST(Lifecycle, AStopCallbackOfALoadMayCallTheLoader) {
   EXPECT_TRUE(load_ended.wait_for());
 }
 
-// Whatever becomes of the context of a load that has ended, when its last share goes.
-TEST(Lifecycle, WhatALoadLeftListeningMayCallTheLoader) {
-  struct Forget {
-    UserLoader** loader;
-    void operator()() const { (*loader)->forget("ada"); }
-  };
-  UserLoader* self = nullptr;
-  std::optional<std::stop_callback<Forget>> listening;
-  UserLoader loader([&](const Context& context, const std::string& id) -> Result<User> {
-    listening.emplace(context.stop_token(), Forget{&self});
-    return user_of_load(1, id);
-  });
-  self = &loader;
-  EXPECT_EQ(got(loader.get(forever, "ada")), load_1);
-  listening.reset();
-}
-
 // What is gone before the load ends ---------------------------------------------------------------
 
 TEST(Lifecycle, TheCallersIdMayBeGoneBeforeTheLoadEnds) {
