@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 #include "files.hpp"
@@ -224,15 +225,19 @@ std::vector<std::string> Ground::changes() const {
 void become_reaper() { ::prctl(PR_SET_CHILD_SUBREAPER, 1); }
 
 std::vector<int> children_left() {
-  std::vector<int> left;
-  // The dead among them are no trouble.
-  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  // One that was killed with gigabytes to give back takes a moment to die.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (true) {
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) {  // the dead among them are no trouble
+    }
+    std::vector<int> left;
+    for (const auto& task : fs::directory_iterator("/proc/self/task")) {
+      std::istringstream children(slurp(task.path() / "children"));
+      for (int pid = 0; children >> pid;) left.push_back(pid);
+    }
+    if (left.empty() || std::chrono::steady_clock::now() > end) return left;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  for (const auto& task : fs::directory_iterator("/proc/self/task")) {
-    std::istringstream children(slurp(task.path() / "children"));
-    for (int pid = 0; children >> pid;) left.push_back(pid);
-  }
-  return left;
 }
 
 }  // namespace grader::hostile
