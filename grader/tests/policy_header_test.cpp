@@ -164,8 +164,7 @@ TEST(HeaderRules, NothingHidesInALiteral) {
            "#\xC2\xA0line 7 \"x\"",
            "asm\xC2\xA0(\"nop\");",
            "<:<:using clang: no_sanitize(\"thread\"):>:> bool settled() const { return there_; }",
-           "}\nnamespace std <% inline bool operator==(const A&, int) { return true; } "
-           "%>\nnamespace x {",
+           "}\nnamespace std <% bool operator==(A, int); %>\nnamespace x {",
        }) {
     EXPECT_NE(refused(text), "") << text;
   }
