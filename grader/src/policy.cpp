@@ -13,7 +13,7 @@ namespace grader {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t most_tokens = 100'000;
+constexpr std::size_t most_tokens = 50'000;
 
 bool has_line_of_preprocessor(std::string_view literal) {
   for (auto end = literal.find('\n'); end != std::string_view::npos;

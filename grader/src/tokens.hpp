@@ -34,7 +34,7 @@ bool is(Tokens tokens, std::size_t at, std::string_view text);
 bool is_word(Tokens tokens, std::size_t at);
 
 // How far rules look for what belongs together.
-inline constexpr std::size_t farthest_bracket = 4'000;
+inline constexpr std::size_t farthest_bracket = 1'000;
 
 // The index behind the bracket that closes the one at `open`, or behind the last token when none
 // does; `>>` closes two lists of template arguments, and a `<` inside parentheses compares.

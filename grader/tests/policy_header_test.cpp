@@ -37,8 +37,7 @@ TEST(HeaderRules, NothingInnocentIsRefused) {
            "inline void f() { spawn([] {}); auto source = with_cancel(Context::background()); }",
            "template <> struct std::hash<Own> { std::size_t operator()(const Own&) const; };",
            "template <> inline constexpr bool std::ranges::enable_view<Own> = true;",
-           "template <class T> struct Own { T get(); };\ntemplate <> int Own<int>::get() { return "
-           "1; }",
+           "template <class T> struct Own { T get(); };\ntemplate <> int Own<int>::get();",
            "struct [[nodiscard]] Own { struct In { int f(); }; };\nint Own::In::f() { return 1; }",
            "enum Kind { a };\nbool operator==(const Kind& x, const std::error_code& y);",
            "bool testing = false;\nstd::vector<int> futures;\nusing namespace std;",
@@ -189,9 +188,9 @@ TEST(HeaderRules, MemoryThatTheDetectorsDoNotSeeIsRefused) {
 
 TEST(HeaderRules, AHeaderThatIsMadeToBeReadForEverIsRefusedSoon) {
   std::string text = "#if 0\n";
-  for (int i = 0; i < 45'000; ++i) text += "template < ";
+  for (int i = 0; i < 22'000; ++i) text += "template < ";
   EXPECT_EQ(refused(text + "\n#endif"), "");  // in no time: it is within the limit
-  for (int i = 0; i < 10'000; ++i) text += "template < ";
+  for (int i = 0; i < 5'000; ++i) text += "template < ";
   EXPECT_TRUE(refused(text + "\n#endif").contains("goes on after")) << refused(text);
 }
 
