@@ -44,11 +44,11 @@ TEST(HeaderRules, NothingInnocentIsRefused) {
            "template <class T> void all(std::vector<Future<T>> futures);",
            "inline int f(bool b) { if (b) { return 1; } std::vector<int> futures; return 2; }",
            "struct Own { bool go() { return true; } bool testing; };",
-           "template <class T> struct Own { bool operator==(const T&) const; };\n"
-           "template <class T> bool Own<T>::operator==(const T& other) const { return true; }",
+           R"(template <class T> struct Own { bool operator==(const T&) const; };
+              template <class T> bool Own<T>::operator==(const T& other) const { return true; })",
            "struct Own { int section; int value __attribute__((guarded_by(section))); };",
-           "template <class T> struct Own {};\ntemplate <class T> inline constexpr bool "
-           "mine<Own<T>> = true;",
+           R"(template <class T> struct Own {};
+              template <class T> inline constexpr bool mine<Own<T>> = true;)",
            "constexpr long n = 5L + 0xFL; std::vector<::Own> all; int a[2] = {n<::zero, 1};",
            "template <class T> std::atomic<T> Own<T>::count = 0;",
            "namespace s = std;\nnamespace test_suite_of_mine {}\nusing std::vector;",
