@@ -8,7 +8,6 @@
 #include "build_log.hpp"
 #include "death.hpp"
 #include "digest.hpp"
-#include "expansion.hpp"
 #include "files.hpp"
 #include "process.hpp"
 #include "rules_digest.hpp"

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -37,6 +38,10 @@ std::optional<std::string> refuse_source(const Stage& stage, const TextRules& ru
 std::optional<std::string> refuse_expansion(
     const Stage& stage, std::string_view expanded, const TextRules& rules,
     const std::function<std::string(const std::filesystem::path&)>& read);
+
+// How much of the preprocessor's output comes from submitted files: known before anything is made
+// of it that takes many times that much memory.
+std::size_t submitted_bytes(const Stage& stage, std::string_view expanded);
 
 // What the submitted files are after the preprocessor, without white space and comments: the same
 // in every flavour, or the header knows who looks at it.

@@ -198,6 +198,19 @@ std::optional<std::string> refuse_expansion(
   return refused;
 }
 
+std::size_t submitted_bytes(const Stage& stage, std::string_view expanded) {
+  const Parts parts(stage);
+  std::size_t bytes = 0;
+  const auto* const end = expanded.data() + expanded.size();
+  const auto visit = [&](const Line& line) {
+    if (!parts.has(line.file)) return;
+    const bool has_end = line.text.data() + line.text.size() != end;
+    bytes += line.text.size() + (has_end ? 1 : 0);
+  };
+  for_each_line(expanded, visit, [](std::string_view, std::string_view, Way) {});
+  return bytes;
+}
+
 std::string submitted_text(const Stage& stage, std::string_view expanded) {
   Parts parts(stage);
   const auto visit = [&](const Line& line) {

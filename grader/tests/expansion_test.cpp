@@ -1,7 +1,7 @@
-#include "expansion.hpp"
-
 #include <gtest/gtest.h>
 #include <string>
+
+#include "policy.hpp"
 
 namespace grader {
 namespace {
