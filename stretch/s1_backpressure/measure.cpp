@@ -20,7 +20,7 @@
 #include "suite_unbounded.hpp"
 #include "testing/kit.hpp"
 
-namespace backpressure_measure {
+namespace backpressure_suite {
 
 using namespace futures;
 using namespace std::chrono_literals;
@@ -300,4 +300,4 @@ TEST(Measured, TheSlowStageHardlyEverWaits) {
          "were always more: the stages before it must be ready before it needs them";
 }
 
-}  // namespace backpressure_measure
+}  // namespace backpressure_suite

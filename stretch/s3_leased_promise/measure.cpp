@@ -8,7 +8,7 @@
 
 #include "suite_siege.hpp"
 
-namespace leased {
+namespace leased_suite {
 namespace {
 
 std::string milliseconds_at(std::vector<double> sorted, double share) {
@@ -57,4 +57,4 @@ TEST(Measured, EveryPromiseSettlesOnceUnderSiege) {
 }
 
 }  // namespace
-}  // namespace leased
+}  // namespace leased_suite
