@@ -86,14 +86,14 @@ std::string symbolizer() {
 const std::string_view thread_suppressions =
     "# Not races: libstdc++ locks a bit of the pointer, and the count of an exception is kept\n"
     "# inside the library, where ThreadSanitizer does not look.\n"
-    "race:std::_Sp_atomic\n"
-    "race:std::__exception_ptr::exception_ptr\n"
-    "race:std::rethrow_exception\n"
+    "race:^std::_Sp_atomic\n"
+    "race:^std::__exception_ptr::exception_ptr\n"
+    "race:^std::rethrow_exception\n"
     "# Nor this: ~stop_callback takes a thread that was given the number of one that has gone for\n"
     "# the one that ran the callback, and does not wait for it. The callback itself is looked at.\n"
-    "race_top:std::stop_token::_Stop_state_t::_M_remove_callback\n"
-    "race_top:std::stop_token::_Stop_state_t::_M_request_stop\n"
-    "race_top:std::stop_token::_Stop_cb::_M_run\n";
+    "race_top:^std::stop_token::_Stop_state_t::_M_remove_callback\n"
+    "race_top:^std::stop_token::_Stop_state_t::_M_request_stop\n"
+    "race_top:^std::stop_token::_Stop_cb::_M_run\n";
 
 std::vector<std::string> sanitizer_environment(const std::string& folder, bool silent_races) {
   // Lock order inversions are left to the explorer: ThreadSanitizer reports them where they can't

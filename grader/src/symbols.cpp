@@ -4,186 +4,12 @@
 #include <array>
 #include <fmt/format.h>
 
+#include "symbol_words.hpp"
+
 namespace grader {
 namespace {
 
 using Words = std::span<const std::string_view>;
-
-constexpr auto process_words = std::to_array<std::string_view>(
-    {"fork",        "vfork",        "_Fork",  "clone",    "clone3",       "execl",        "execle",
-     "execlp",      "execv",        "execve", "execvp",   "execvpe",      "execveat",     "fexecve",
-     "posix_spawn", "posix_spawnp", "system", "popen",    "kill",         "killpg",       "tgkill",
-     "tkill",       "sigqueue",     "ptrace", "setpgid",  "setsid",       "daemon",       "wait",
-     "waitpid",     "waitid",       "wait3",  "wait4",    "prctl",        "setrlimit",    "prlimit",
-     "unshare",     "setns",        "raise",  "adjtimex", "settimeofday", "clock_settime"});
-
-constexpr auto file_words = std::to_array<std::string_view>({"open",
-                                                             "open64",
-                                                             "openat",
-                                                             "openat64",
-                                                             "creat",
-                                                             "creat64",
-                                                             "read",
-                                                             "write",
-                                                             "pread",
-                                                             "pread64",
-                                                             "pwrite",
-                                                             "pwrite64",
-                                                             "readv",
-                                                             "writev",
-                                                             "fopen",
-                                                             "fopen64",
-                                                             "fdopen",
-                                                             "freopen",
-                                                             "dup",
-                                                             "dup2",
-                                                             "dup3",
-                                                             "fcntl",
-                                                             "fcntl64",
-                                                             "ioctl",
-                                                             "unlink",
-                                                             "unlinkat",
-                                                             "rename",
-                                                             "renameat",
-                                                             "renameat2",
-                                                             "fsync",
-                                                             "fdatasync",
-                                                             "ftruncate",
-                                                             "mkstemp",
-                                                             "flock",
-                                                             "close_range",
-                                                             "sendfile",
-                                                             "copy_file_range",
-                                                             "splice",
-                                                             "close",
-                                                             "closefrom",
-                                                             "dprintf",
-                                                             "vdprintf",
-                                                             "remove",
-                                                             "mkdir",
-                                                             "rmdir",
-                                                             "link",
-                                                             "symlink",
-                                                             "truncate",
-                                                             "chmod",
-                                                             "mkfifo",
-                                                             "mknod",
-                                                             "opendir",
-                                                             "readlink",
-                                                             "openat2",
-                                                             "mkostemp",
-                                                             "mkdtemp",
-                                                             "tmpfile",
-                                                             "tmpnam",
-                                                             "tempnam",
-                                                             "preadv",
-                                                             "pwritev",
-                                                             "preadv2",
-                                                             "pwritev2",
-                                                             "lseek",
-                                                             "aio_read",
-                                                             "aio_write",
-                                                             "lio_listio",
-                                                             "setmntent",
-                                                             "getmntent",
-                                                             "ftw",
-                                                             "nftw",
-                                                             "fts_open",
-                                                             "scandir",
-                                                             "glob",
-                                                             "wordexp",
-                                                             "vmsplice",
-                                                             "tee",
-                                                             "name_to_handle_at",
-                                                             "open_by_handle_at",
-                                                             "posix_openpt",
-                                                             "openpty",
-                                                             "getpt"});
-
-constexpr auto network_words = std::to_array<std::string_view>(
-    {"socket",        "socketpair",  "connect",     "bind",           "listen",   "accept",
-     "accept4",       "send",        "sendto",      "sendmsg",        "sendmmsg", "recv",
-     "recvfrom",      "recvmsg",     "recvmmsg",    "setsockopt",     "shutdown", "getaddrinfo",
-     "gethostbyname", "getpeername", "getsockname", "io_uring_setup", "pipe",     "pipe2"});
-
-// Nothing opens these: they change a running program from the inside, or memory where no race
-// detector sees it.
-constexpr auto inside_words = std::to_array<std::string_view>({"swab",
-                                                               "memfrob",
-                                                               "insque",
-                                                               "remque",
-                                                               "tsearch",
-                                                               "tdelete",
-                                                               "hsearch",
-                                                               "hsearch_r",
-                                                               "lsearch",
-                                                               "rand_r",
-                                                               "erand48",
-                                                               "nrand48",
-                                                               "jrand48",
-                                                               "drand48_r",
-                                                               "erand48_r",
-                                                               "lrand48_r",
-                                                               "nrand48_r",
-                                                               "mrand48_r",
-                                                               "jrand48_r",
-                                                               "srand48_r",
-                                                               "seed48_r",
-                                                               "lcong48_r",
-                                                               "ecvt_r",
-                                                               "fcvt_r",
-                                                               "random_r",
-                                                               "initstate_r",
-                                                               "dlopen_mode",
-                                                               "process_madvise",
-                                                               "pidfd_getfd",
-                                                               "arch_prctl",
-                                                               "brk",
-                                                               "sbrk",
-                                                               "mincore",
-                                                               "dlopen",
-                                                               "dlmopen",
-                                                               "dlsym",
-                                                               "dlvsym",
-                                                               "dladdr",
-                                                               "dlinfo",
-                                                               "dl_iterate_phdr",
-                                                               "mprotect",
-                                                               "mmap",
-                                                               "mmap64",
-                                                               "mremap",
-                                                               "munmap",
-                                                               "process_vm_readv",
-                                                               "process_vm_writev",
-                                                               "memfd_create",
-                                                               "sigaction",
-                                                               "signal",
-                                                               "sigprocmask",
-                                                               "pthread_sigmask",
-                                                               "pthread_kill",
-                                                               "siglongjmp",
-                                                               "longjmp",
-                                                               "_longjmp",
-                                                               "__longjmp_chk",
-                                                               "setenv",
-                                                               "putenv",
-                                                               "unsetenv",
-                                                               "environ",
-                                                               "backtrace",
-                                                               "backtrace_symbols",
-                                                               "backtrace_symbols_fd",
-                                                               "__bss_start",
-                                                               "_end",
-                                                               "end",
-                                                               "_edata",
-                                                               "edata",
-                                                               "_etext",
-                                                               "etext",
-                                                               "__data_start",
-                                                               "data_start",
-                                                               "__executable_start",
-                                                               "_DYNAMIC",
-                                                               "_IO_2_1_stdout_"});
 
 // Parts of the mangled names of std::basic_filebuf and what is built on it.
 constexpr auto file_classes =
@@ -210,6 +36,9 @@ std::string_view usual_name(std::string_view name) {
   if (name.starts_with("_Z")) return {};
   if (name.starts_with("__libc_")) name.remove_prefix(7);
   name.remove_prefix(std::min(name.find_first_not_of('_'), name.size()));
+  for (const std::string_view start : {"isoc99_", "isoc23_"}) {  // another standard's scanf, strtol
+    if (name.starts_with(start)) name.remove_prefix(start.size());
+  }
   for (const std::string_view end : {"_nocancel", "64", "_time64"}) {
     if (name.size() > end.size() && name.ends_with(end)) name.remove_suffix(end.size());
   }
@@ -221,19 +50,35 @@ std::optional<std::string> object_to_name(std::string_view name,
   const auto open = [&](std::string_view group) {
     return std::ranges::find(allows, group) != allows.end();
   };
-  if (contains(process_words, name) && !open("processes")) {
+  if (is_of(CallGroup::processes, name) && !open("processes")) {
     return fmt::format("calls {}(): a solution starts threads, and leaves processes alone", name);
   }
-  if (contains(file_words, name) && !open("files")) {
+  if (is_of(CallGroup::files, name) && !open("files")) {
     return fmt::format("calls {}(): this task has nothing to do with files", name);
   }
-  if (contains(network_words, name) && !open("network")) {
+  if (is_of(CallGroup::network, name) && !open("network")) {
     return fmt::format("calls {}(): this task has nothing to do with sockets or pipes", name);
   }
-  if (contains(inside_words, name)) {
+  if (is_of(CallGroup::inside, name)) {
     return fmt::format("uses {}, which reaches into the running test program", name);
   }
   return std::nullopt;
+}
+
+// C names that compilers themselves emit.
+bool is_from_the_compiler(std::string_view name) {
+  constexpr std::array<std::string_view, 9> prefixes = {
+      "__clang_call_terminate", "DW.ref.",  "__odr_asan", "___asan",     "__llvm_",
+      "__x86.get_pc_thunk",     "__emutls", "_GLOBAL_",   "__cxx_global"};
+  return std::ranges::any_of(prefixes, [&](auto prefix) { return name.starts_with(prefix); }) ||
+         name.starts_with("__covrec") || name.starts_with("asan.") || name.starts_with("tsan.") ||
+         name.starts_with("ubsan.");
+}
+
+// C++'s names, and those of C that are harmless or that the task opens.
+bool is_known(std::string_view name) {
+  return name.starts_with("_Z") || is_from_the_compiler(name) || is_harmless(name) ||
+         is_in_a_group(name) || is_harmless(usual_name(name)) || is_in_a_group(usual_name(name));
 }
 
 std::optional<std::string> object_to_wanted(std::string_view symbol,
@@ -258,23 +103,27 @@ std::optional<std::string> object_to_wanted(std::string_view symbol,
   if (streams && !open) {
     return "opens files (std::fstream, std::filesystem): this task has nothing to do with files";
   }
+  if (!is_known(name) && !is_known(without_version(symbol))) {
+    return fmt::format(
+        "calls {}(), of which the workbook does not know what it does to memory that threads "
+        "share: is there something in C++'s own library? (Its maintainers can add harmless ones.)",
+        name);
+  }
   return std::nullopt;
-}
-
-// C names that compilers themselves emit.
-bool is_from_the_compiler(std::string_view name) {
-  constexpr std::array<std::string_view, 9> prefixes = {
-      "__clang_call_terminate", "DW.ref.",  "__odr_asan", "___asan",     "__llvm_",
-      "__x86.get_pc_thunk",     "__emutls", "_GLOBAL_",   "__cxx_global"};
-  return std::ranges::any_of(prefixes, [&](auto prefix) { return name.starts_with(prefix); }) ||
-         name.starts_with("__covrec") || name.starts_with("asan.") || name.starts_with("tsan.") ||
-         name.starts_with("ubsan.");
 }
 
 // Whoever uses the tests' templates defines instances of them, weakly; opening their namespaces to
 // put something else there is what the rules on the text refuse.
 bool is_instance_of_the_tests(std::string_view name) {
   return name.starts_with("_ZN7testing") || name.starts_with("_ZN8workbook");
+}
+
+// What a suite compares, as GoogleTest's templates know it: the types on both sides.
+bool is_comparison_of_the_tests(std::string_view name) {
+  constexpr auto helpers =
+      std::to_array<std::string_view>({"CmpHelper", "EqHelper", "15AssertionResultC"});
+  return name.starts_with("_ZN7testing") &&
+         std::ranges::any_of(helpers, [&](auto helper) { return name.contains(helper); });
 }
 
 // What the tests call in GoogleTest or the kit, but for printing: how a value is shown depends on
@@ -369,6 +218,13 @@ std::vector<SymbolObjection> object_to_symbols(const Symbols& submitted, const S
     if (auto reason = object_to_function(name)) objections.push_back({name, *reason});
   }
   for (const auto& name : submitted.weak) {
+    // A contract's types are given: whatever right versions look like, the tests compare the same.
+    if (rules.tests && honest != nullptr && is_comparison_of_the_tests(name) &&
+        !honest->weak.contains(name)) {
+      objections.push_back({name,
+                            "gives the tests something else to compare than the contract's "
+                            "types"});
+    }
     if (is_instance_of_the_tests(name)) continue;
     if (honest != nullptr && honest->weak.contains(name)) continue;
     if (auto reason = object_to_function(name)) objections.push_back({name, *reason});

@@ -39,6 +39,38 @@ TEST(Symbols, AFunctionOfTheLibraryIsNotToBeReplaced) {
   EXPECT_EQ(objection_to("memcpy U"), "");
 }
 
+TEST(Symbols, WhatNobodyKnowsIsRefused) {
+  for (const char* name : {"strfry", "l64a_r", "argz_add", "sincos", "_obstack_newchunk"}) {
+    EXPECT_TRUE(objection_to(name + std::string(" U")).contains("does not know")) << name;
+  }
+  for (const char* name :
+       {"memcpy", "__memcpy_chk", "__isoc23_strtol", "pthread_mutex_lock", "sem_post", "syscall",
+        "__tsan_read8", "__cxa_throw", "_Unwind_Resume", "sqrtf", "clock_gettime", "eventfd",
+        "__once_proxy", "memcpy@GLIBC_2.14", "_ZNSt6thread4joinEv"}) {
+    EXPECT_EQ(objection_to(name + std::string(" U")), "") << name;
+  }
+  // Another task's: what it opens is known, and here refused for what it is.
+  EXPECT_TRUE(objection_to("fstatat U").contains("files"));
+}
+
+TEST(Symbols, TheTestsCompareTheSameTypesInEveryVersion) {
+  const std::string honest =
+      "_ZN7testing8internal11CmpHelperEQIiiEENS_15AssertionResultEv W 0 10\n";
+  const auto objections_to = [&](const std::string& more, bool tests) {
+    const auto known = parse_symbols(honest);
+    return object_to_symbols(parse_symbols(honest + more), &known, {.allows = {}, .tests = tests});
+  };
+  for (const char* name :
+       {"_ZN7testing8internal11CmpHelperEQIN7futures8AnythingEiEENS_15AssertionResultEv",
+        "_ZN7testing8internal8EqHelper7CompareI3YesiEEv",
+        "_ZN7testing15AssertionResultC2I3YesEERKT_"}) {
+    EXPECT_EQ(objections_to(name + std::string(" W 0 10\n"), true).size(), 1u) << name;
+    EXPECT_TRUE(objections_to(name + std::string(" W 0 10\n"), false).empty()) << name;
+  }
+  EXPECT_TRUE(objections_to("", true).empty());
+  EXPECT_TRUE(objections_to("_ZN7testing7MessagelsIiEERS0_RKT_ W 0 10\n", true).empty());
+}
+
 TEST(Symbols, WhatEveryProgramHadACopyOfMayBeCalledWhereItIs) {
   auto submitted = parse_symbols(
       "_ZN7testing7MessageC2Ev U\n_ZTVN7testing4TestE U\n_ZN7testing8internal6RunAllEv U\n");

@@ -178,6 +178,23 @@ void retries_after(Errc failure) {
 TEST(Basic, RetryLazyTriesAgainAfterAFailure) { retries_after(Errc::unavailable); }
 TEST(Basic, RetryLazyTriesAgainAfterACancelledAttempt) { retries_after(Errc::cancelled); }
 
+TEST(Basic, RetryLazyTriesAgainWhateverTheFailureSays) {
+  for (const Error& error : workbook::errors_of_all_kinds()) {
+    auto runs = std::make_shared<std::atomic<int>>(0);
+    RetryLazy<int> lazy([runs, error](const Context&) -> Result<int> {
+      if (++*runs == 1) return std::unexpected(error);
+      return 7;
+    });
+    const auto failed = lazy.await(Context::background());
+    ASSERT_FALSE(failed.has_value()) << describe(failed);
+    EXPECT_EQ(failed.error(), error) << describe(failed);
+    const auto next = lazy.await(Context::background());
+    EXPECT_TRUE(next == Result<int>(7))
+        << "attempt 1 failed with " << describe(failed) << ", and the next await got "
+        << describe(next) << ": only a success is kept";
+  }
+}
+
 TEST(Basic, RetryLazyTriesAgainAfterAnException) {
   auto runs = std::make_shared<std::atomic<int>>(0);
   RetryLazy<Report> lazy([runs](const Context&) -> Result<Report> {

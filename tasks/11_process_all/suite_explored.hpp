@@ -180,6 +180,16 @@ TEST(Explored, TheCallersCancellationIsNeverMissed) {
   EXPECT_EQ(show(result), "error cancelled") << describe(result);
 }
 
+TEST(Explored, ACallThatComesWithItsDeadlineIsToldWhy) {
+  const auto jobs = make_jobs(1);
+  const CancelSource source = with_timeout(forever, 10ms);
+  // The context may not have been told yet; whoever looks at the clock knows before it does.
+  std::this_thread::sleep_until(*source.context().deadline());
+  const auto result = process_all(source.context(), jobs, 1,
+                                  [](const Context&, const Job&) { return Result<void>(); });
+  if (!result) EXPECT_EQ(show(result), "error deadline_exceeded") << describe(result);
+}
+
 TEST(Explored, JobsLeftOutAreNoSuccess) {
   const auto jobs = make_jobs(2);
   auto parent = with_cancel(forever);

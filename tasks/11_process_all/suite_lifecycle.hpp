@@ -101,6 +101,22 @@ TEST(Lifecycle, TheFirstErrorInTimeWinsWhereverItsJobStands) {
   }
 }
 
+TEST(Lifecycle, JobsWithTheSameIdAreJobsLikeAnyOther) {
+  std::vector<Job> jobs(3);
+  jobs[0].id = jobs[1].id = "twin";
+  jobs[2].id = "culprit";
+  Floor floor;
+  const auto result =
+      process_all(forever, jobs, 3, [&](const Context& context, const Job& job) -> Result<void> {
+        floor.meet(3);
+        if (job.id == "culprit") return fail_with(down);
+        wait_until_told(context);
+        return fail_with(consequence);
+      });
+  EXPECT_EQ(floor.entered(), 3u);
+  EXPECT_EQ(show(result), "error unavailable") << describe(result);
+}
+
 TEST(Lifecycle, TheContextsErrorFromASiblingIsAConsequenceToo) {
   const auto jobs = make_jobs(3);
   Floor floor;
@@ -375,12 +391,19 @@ TEST(Lifecycle, NoThreadWatchesForADeadline) {
 }
 
 TEST(Lifecycle, AnyLimitWillDo) {
-  const auto jobs = make_jobs(3);
-  const auto result = process_all(forever, jobs, std::numeric_limits<std::size_t>::max(),
-                                  [](const Context&, const Job&) { return Result<void>(); });
-  ASSERT_TRUE(result) << "\"as many as there are\" is a limit, too: " << describe(result);
-  EXPECT_EQ(result->completed, 3u);
-  EXPECT_LE(result->peak, 3u);
+  constexpr std::size_t beyond_32_bits = std::size_t{1} << 32;
+  for (const std::size_t limit :
+       {std::numeric_limits<std::size_t>::max(), beyond_32_bits, beyond_32_bits + 1}) {
+    const auto jobs = make_jobs(3);
+    Floor floor;
+    const auto result = process_all(forever, jobs, limit, [&](const Context&, const Job&) {
+      floor.meet(3);
+      return Result<void>();
+    });
+    ASSERT_TRUE(result) << "\"as many as there are\" is a limit, too: " << describe(result);
+    EXPECT_EQ(result->completed, 3u) << "limit " << limit;
+    EXPECT_EQ(result->peak, 3u) << "limit " << limit;
+  }
 }
 
 TEST(Lifecycle, AHundredThousandJobsInARow) {
