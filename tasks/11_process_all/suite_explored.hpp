@@ -187,7 +187,7 @@ TEST(Explored, ACallThatComesWithItsDeadlineIsToldWhy) {
   std::this_thread::sleep_until(*source.context().deadline());
   const auto result = process_all(source.context(), jobs, 1,
                                   [](const Context&, const Job&) { return Result<void>(); });
-  if (!result) EXPECT_EQ(show(result), "error deadline_exceeded") << describe(result);
+  if (!result) EXPECT_EQ(show(result), "error deadline exceeded") << describe(result);
 }
 
 TEST(Explored, JobsLeftOutAreNoSuccess) {
