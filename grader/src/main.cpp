@@ -140,7 +140,11 @@ void add_maintenance(CLI::App& app, CommandLine& asked) {
   audit->add_option("--right-runs", asked.audit.right_runs,
                     "Runs of each right version; 0: none of these");
   audit->add_flag("--quick", asked.audit.quick, "One grading of each; what is known is not run");
-  audit->add_option("--seconds", asked.audit.seconds, "Begin no further task after so long");
+  auto* parts = audit->add_option("--parts", asked.audit.parts,
+                                  "Only one of so many parts of the wrong versions");
+  audit->add_option("--part", asked.audit.part, "Which one, counted from 0; any number will do")
+      ->needs(parts);
+  parts->check(CLI::PositiveNumber);
   audit->add_flag("--scorecard", asked.audit.scorecard, "Sum up how often the verdict was wrong");
   audit->add_flag("--own-tests", asked.audit.own_tests,
                   "Only the references' own tests, on every right version");

@@ -8,10 +8,10 @@
 #                            interrupted stretch
 #
 # For a machine that has not the time for all: RIGHT_RUNS=0 leaves right versions to `make audit`;
-# VERSIONS_UNTIL begins no further task's flawed versions once the whole has taken so many seconds,
-# CHALLENGES_UNTIL no further challenge's; OWN_TESTS is of how many tasks the own tests meet all right
-# versions (another day begins with others); KILLS is how often a grader is killed (30);
-# DISTURBED_RUNS is how often each suite is disturbed (3).
+# VERSIONS_PARTS makes that many parts of the flawed versions, one for each day; OWN_TESTS is of how
+# many tasks the own tests meet all right versions, DISTURBED_SUITES how many suites are disturbed
+# (another day begins with others); DISTURBED_RUNS is how often each is (3), KILLS how often a grader
+# is killed (30).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 . grader/clang.sh
@@ -80,12 +80,9 @@ configure() {
   clang=$(newest_clang)
   clang=clang++${clang:+-$clang}
   configure_tree . "$build/checked" "$clang" -DWORKBOOK_SUBMISSION=solutions -DBUILD_TESTING=ON &&
-    for part in tasks/runtime/tests grader/explorer; do
+    for part in tasks/runtime/tests tasks/testing/tests grader/explorer; do
       configure_tree "$part" "$build/checked_${part//\//_}" "$clang" || return
-    done &&
-    # The kit's tests read what sanitizers say, source lines included: g++'s find them by themselves,
-    # Clang's need a program of a package of its own.
-    configure_tree tasks/testing/tests "$build/checked_tasks_testing_tests" g++
+    done
 }
 
 # What is in a test program: the analyzer needs a minute and a half for GoogleTest's macros in one.
@@ -150,7 +147,7 @@ grader_tests() {
   local kind=$1
   shift
   BUILD=$build WITH_TESTS=ON bash grader/build.sh "grader_${kind}_tests" &&
-    ctest --test-dir "$build/tools" --output-on-failure --no-tests=error -L "$kind" "$@"
+    ctest --test-dir "$build/tools" --output-on-failure --no-tests=error -L "$kind" -j "$(nproc)" "$@"
 }
 
 unit() {
@@ -161,7 +158,13 @@ unit() {
   return $status
 }
 
-kit() { build_and_test "$build/checked_tasks_testing_tests" all -j $((3 * $(nproc))); }
+# These tests read what sanitizers say, source lines included. For those Clang's need a program of a
+# package of its own; addr2line, which comes with every linker, does as well.
+kit() {
+  local lines=external_symbolizer_path=/usr/bin/addr2line
+  TSAN_OPTIONS=$lines ASAN_OPTIONS=$lines UBSAN_OPTIONS=$lines \
+    build_and_test "$build/checked_tasks_testing_tests" all -j $((3 * $(nproc)))
+}
 
 run_grader() { "$grader" --root . --build-dir "$build" "$@"; }
 
@@ -213,9 +216,11 @@ audit() {
 # Suites whose threads lose time in the worst moments still accept every reference. Other moments
 # on another day.
 disturbed() {
-  local suites=() tree=$build/checked
+  local suites=() today=() tree=$build/checked
   mapfile -t suites < <(find tasks -name suite.cpp -printf '%h\n' | xargs -n 1 basename | sort)
   [[ ${#suites[@]} -gt 0 ]] || return
+  begin_elsewhere "${suites[@]}"
+  suites=("${today[@]:0:${DISTURBED_SUITES:-${#suites[@]}}}")
   ninja -C "$tree" disturbance "${suites[@]/%/_suite}" >"$tree/build.log" ||
     { tail -n 40 "$tree/build.log"; return 1; }
   local seeds first
@@ -225,27 +230,19 @@ disturbed() {
     bash grader/tests/disturb.sh "$tree" {} "${seeds[@]}"
 }
 
-# audit_until SECONDS OPTION...: as many of these as can begin before the whole has taken so long;
-# without a number, all of them.
-audit_until() {
-  local until=$1 today seconds=0
-  shift
-  [[ $# -gt 0 ]] || return
-  begin_elsewhere "$@"
-  # Late or not, one is looked at; 0 would be all of them.
-  if [[ -n $until ]]; then seconds=$((until > SECONDS ? until - SECONDS : 1)); fi
-  audit --seconds "$seconds" "${today[@]}"
+# Every flawed version is rejected: all of them, or one of VERSIONS_PARTS parts a day.
+flawed() { # flawed OPTION...
+  audit --parts "${VERSIONS_PARTS:-1}" --part "$(date +%-j)" "$@"
 }
 
-versions() { audit_until "${VERSIONS_UNTIL:-}" "${each_task[@]}"; }
+versions() { flawed "${each_task[@]}"; }
 
 # The challenges: met by their references, and not by what looks right.
 stretch() {
   local challenges
   mapfile -t challenges < <(sed -n 's/^number *= *\([0-9]*\).*/--challenge=s\1/p' \
     stretch/*/task.toml)
-  run_grader stretch --submission solutions &&
-    audit_until "${CHALLENGES_UNTIL:-}" "${challenges[@]}"
+  run_grader stretch --submission solutions && flawed "${challenges[@]}"
 }
 
 # Each hostile submission scores nothing, for the right reason, and leaves nothing behind.

@@ -66,8 +66,9 @@ struct AuditRequest {
   bool quick = false;  // one grading each; a wrong version only until something rejects it
   int earlier_runs = 20;
   int right_runs = 20;
-  // No further task is begun after so many seconds; those left out are named. 0: no limit.
-  double seconds = 0;
+  // Of all wrong versions every parts-th, from number part % parts on.
+  std::size_t parts = 1;
+  std::size_t part = 0;
   bool loaded = false;     // half of the runs with every core kept busy by something else
   bool scorecard = false;  // sum up as a scorecard instead of a line for each version
   bool own_tests = false;  // only the references' own tests, on every right version
