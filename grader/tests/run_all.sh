@@ -147,7 +147,7 @@ grader_tests() {
   local kind=$1
   shift
   BUILD=$build WITH_TESTS=ON bash grader/build.sh "grader_${kind}_tests" &&
-    ctest --test-dir "$build/tools" --output-on-failure --no-tests=error -L "$kind" -j "$(nproc)" "$@"
+    ctest --test-dir "$build/tools" --output-on-failure --no-tests=error -L "$kind" "$@"
 }
 
 unit() {
