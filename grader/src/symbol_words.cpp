@@ -58,8 +58,8 @@ pthread_sigmask pthread_kill siglongjmp longjmp _longjmp __longjmp_chk setenv pu
 environ backtrace backtrace_symbols backtrace_symbols_fd __bss_start _end end _edata edata
 _etext etext __data_start data_start __executable_start _DYNAMIC _IO_2_1_stdout_)";
 
-// What changes no memory but where ThreadSanitizer intercepts it (strcat() is none of these, say), or
-// what no two threads share, and nothing outside of the program.
+// What changes no memory but where ThreadSanitizer intercepts it (strcat() is none of these, say),
+// or what no two threads share, and nothing outside of the program.
 constexpr std::string_view harmless_words = R"(
 memcpy memmove memset memcmp memchr memrchr memmem bcmp bzero strlen strnlen strcmp strncmp
 strcasecmp strncasecmp strchr strrchr strchrnul strstr strcasestr strcpy strncpy strspn strcspn

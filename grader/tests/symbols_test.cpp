@@ -40,7 +40,8 @@ TEST(Symbols, AFunctionOfTheLibraryIsNotToBeReplaced) {
 }
 
 TEST(Symbols, WhatNobodyKnowsIsRefused) {
-  for (const char* name : {"strfry", "strcat", "l64a_r", "argz_add", "sincos", "_obstack_newchunk"}) {
+  for (const char* name :
+       {"strfry", "strcat", "l64a_r", "argz_add", "sincos", "_obstack_newchunk"}) {
     EXPECT_TRUE(objection_to(name + std::string(" U")).contains("does not know")) << name;
   }
   for (const char* name :
