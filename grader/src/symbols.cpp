@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <cxxabi.h>
 #include <fmt/format.h>
+#include <memory>
 
 #include "symbol_words.hpp"
 
@@ -126,6 +129,18 @@ bool is_comparison_of_the_tests(std::string_view name) {
          std::ranges::any_of(helpers, [&](auto helper) { return name.contains(helper); });
 }
 
+// "CmpHelperEQ<futures::Anything, int>" of the whole name of such a function.
+std::string compared(const std::string& name) {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> readable(
+      abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status), std::free);
+  if (!readable) return name;
+  std::string_view text = readable.get();
+  text = text.substr(0, text.find('('));
+  const auto from = text.rfind("::", text.find('<'));
+  return std::string(from == std::string_view::npos ? text : text.substr(from + 2));
+}
+
 // What the tests call in GoogleTest or the kit, but for printing: how a value is shown depends on
 // its type, which may be the header's.
 bool is_part_of_the_tests(std::string_view name) {
@@ -221,9 +236,10 @@ std::vector<SymbolObjection> object_to_symbols(const Symbols& submitted, const S
     // A contract's types are given: whatever right versions look like, the tests compare the same.
     if (rules.tests && honest != nullptr && is_comparison_of_the_tests(name) &&
         !honest->weak.contains(name)) {
-      objections.push_back({name,
-                            "gives the tests something else to compare than the contract's "
-                            "types"});
+      objections.push_back(
+          {name, fmt::format("gives the tests something else to compare than the contract's types: "
+                             "{}",
+                             compared(name))});
     }
     if (is_instance_of_the_tests(name)) continue;
     if (honest != nullptr && honest->weak.contains(name)) continue;
