@@ -11,9 +11,7 @@ enum class CallGroup : std::uint8_t { processes, files, network, inside };
 // `inside`: changes the running program from within. No task opens these.
 bool is_of(CallGroup group, std::string_view name);
 
-bool is_in_a_group(std::string_view name);
-
-// Known to do no harm. What is neither this nor in a group is unknown.
-bool is_harmless(std::string_view name);
+// Whether anything is known of what it does: it belongs to a group, or does no harm.
+bool is_known(std::string_view name);
 
 }  // namespace grader
