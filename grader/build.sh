@@ -17,6 +17,16 @@ configure() {
     "${compiler[@]}" "${configure_options[@]}"
 }
 
+# What CMake wrote tells where it is: once the checkout is elsewhere it is of no use.
+has_moved() {
+  local cache=$tools/CMakeCache.txt was
+  [[ -e $cache ]] || return
+  was=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$cache")
+  [[ ! $was -ef . ]] && return
+  was=$(sed -n 's/^CMAKE_CACHEFILE_DIR:INTERNAL=//p' "$cache")
+  [[ ! $was -ef $tools ]]
+}
+
 # The grader waits for compilers and tests: what counts is how soon it is built itself.
 configure_options=(-DBUILD_TESTING="${WITH_TESTS:-OFF}")
 mkdir -p "$tools"
@@ -24,6 +34,7 @@ log=$tools/build.log
 if [[ ! -x $tools/grader/grader ]]; then printf '  Building the grader, once…\n'; fi
 {
   flock 9 # two gradings at once must not build over each other
+  if has_moved; then find "$tools" -mindepth 1 ! -name .lock -delete; fi
   if [[ ! -e $tools/build.ninja || -n ${WITH_TESTS:-} ]]; then
     configure >"$log" 2>&1 || { cat "$log" >&2; printf 'The grader could not be configured.\n' >&2; exit 3; }
   fi

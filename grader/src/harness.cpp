@@ -100,7 +100,10 @@ Harness::Harness(const Sources& sources, const Toolchain& toolchain)
   digest.field(toolchain.identity).field(linker_for(toolchain));
   for (const auto& [path, bytes] : snapshot_) digest.field(path.string()).field(bytes);
   key_ = digest.hex().substr(0, 20);
-  folder_ = fs::absolute(sources.build_dir) / "harness" / key_;
+  // Flags and precompiled headers tell where they are: of a checkout that has moved they are of no
+  // use, and would make every submission one that does not compile.
+  const auto all = fs::absolute(sources.build_dir) / "harness";
+  folder_ = all / Digest().field(key_).field(all.string()).hex().substr(0, 20);
 }
 
 fs::path Harness::ready_mark(Flavour flavour) const {

@@ -217,6 +217,15 @@ std::optional<std::string> object_to_inside(std::string_view word) {
   return std::nullopt;
 }
 
+// alignas(std::max_align_t): there is nothing to be read or written.
+bool is_only_measured(Tokens tokens, std::size_t at) {
+  if (at > 1 && is(tokens, at - 1, "::") && is(tokens, at - 2, "std")) at -= 2;
+  if (at > 0 && is(tokens, at - 1, "::")) --at;
+  constexpr std::array<std::string_view, 3> measures = {"alignas", "alignof", "sizeof"};
+  return at > 1 && is(tokens, at - 1, "(") && one_of(tokens[at - 2].text, measures) &&
+         tokens[at - 2].kind == TokenKind::identifier;
+}
+
 // ThreadSanitizer, and the explorer with it, looks at accesses of 1, 2, 4, 8 and 16 bytes.
 std::optional<std::string> object_to_unseen_type(Tokens tokens, std::size_t at) {
   const std::string_view word = tokens[at].text;
@@ -224,7 +233,7 @@ std::optional<std::string> object_to_unseen_type(Tokens tokens, std::size_t at) 
                         (word == "double" && is(tokens, at + 1, "long"));
   const bool other = word == "_BitInt" || word == "max_align_t" || word.starts_with("__m256") ||
                      word.starts_with("__m512");
-  if (!extended && !other) return std::nullopt;
+  if ((!extended && !other) || is_only_measured(tokens, at)) return std::nullopt;
   return fmt::format("uses {}, whose size the race detectors do not look at: take another type",
                      extended ? "long double" : word);
 }

@@ -56,6 +56,9 @@ TEST(HeaderRules, NothingInnocentIsRefused) {
            "#define N 1'000'000\n#define C '\\''\n",
            "enum class Own { a };\nstd::error_code make_error_code(Own e);",
            "inline void wait() { _mm_pause(); }",
+           "struct Own { alignas(std::max_align_t) unsigned char room[sizeof(::std::max_align_t)]; "
+           "};",
+           "constexpr auto n = alignof(max_align_t) + sizeof(long double);",
        }) {
     EXPECT_EQ(refused(text), "") << text;
   }
@@ -177,6 +180,8 @@ TEST(HeaderRules, MemoryThatTheDetectorsDoNotSeeIsRefused) {
            "decltype(0.0L) sum = 0;",
            "auto sum = 1e3l;",
            "std::max_align_t sum;",
+           "auto room = new char[sizeof(int)]; auto* sum = (std::max_align_t*)room;",
+           "struct Own { int alignof_(std::max_align_t); };",
            "__m256i sum;",
            "unsigned _BitInt(24) sum = 0;",
            "using Wide = __attribute__((__vector_size__(32))) int;",

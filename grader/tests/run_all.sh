@@ -86,7 +86,7 @@ configure() {
 }
 
 # What is in a test program: the analyzer needs a minute and a half for GoogleTest's macros in one.
-is_test() { [[ $1 == */tests/* || $1 == */suite.cpp ]]; }
+is_test() { [[ $1 == */tests/* || $1 == */suite.cpp || $1 == */measure.cpp ]]; }
 
 tidier='clang-tidy-22' # see setup.sh
 hash $tidier 2>/dev/null || tidier='clang-tidy-19'

@@ -704,6 +704,19 @@ TEST(Explored, WhatWasCapturedByOneThatComesTooLateIsGoneWhenWaitReturns) {
       << "started or not: wait has returned, and what it had captured is still there";
 }
 
+TEST(Explored, WhatAFunctionHasThrownIsGoneWithTheGroup) {
+  const int before = workbook::Tracked::live();
+  {
+    ErrorGroup group(kForever);
+    group.go([](const Context&) -> Result<void> { throw workbook::Tracked(); });
+    EXPECT_FALSE(group.wait());
+  }
+  EXPECT_EQ(workbook::Tracked::live(), before)
+      << "wait has returned, and what the function has thrown is still alive: it goes at the end "
+         "of "
+         "the catch block, so the function's thread was at work in there";
+}
+
 TEST(Explored, TwoWhoWaitBothWaitForTheFunction) {
   bool finished = false;
   ErrorGroup group(kForever);

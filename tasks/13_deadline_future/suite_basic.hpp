@@ -207,6 +207,27 @@ TEST(Basic, CancelEndsTheContextOfFnAndSettlesNothing) {
   EXPECT_EQ(show(deaf.future.await(forever)), "value 7") << "cancel() came too late";
 }
 
+TEST(Basic, WhatFnSaysOnceItWasStoppedIsTheOutcome) {
+  const Error half_way{Errc::invalid_argument, "half of it is done, resume at 17"};
+  const auto start = [&half_way] {
+    return go_with_deadline<int>([half_way](const Context& ctx) -> Result<int> {
+      ctx.sleep_for(1h);
+      return std::unexpected(half_way);
+    });
+  };
+  auto stopped = start();
+  stopped.cancel();
+  auto late = start();
+  const auto passed = with_deadline(forever, Clock::now() - 1s);
+  EXPECT_FALSE(late.await(passed.context()).has_value());
+  for (auto* future : {&stopped, &late}) {
+    const auto result = future->await(forever);
+    ASSERT_FALSE(result.has_value()) << show(result);
+    EXPECT_EQ(result.error(), half_way)
+        << "fn was asked to stop, and said what came of it: the end of its context is no outcome";
+  }
+}
+
 TEST(Basic, EachFutureHasADeadlineOfItsOwn) {
   Sleeper one;
   Sleeper other;
