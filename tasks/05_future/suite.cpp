@@ -331,6 +331,25 @@ TEST(Basic, CancelReachesTheFunctionOfGo) {
   EXPECT_FALSE(source.context().done()) << "cancelling one future cancelled its parent's context";
 }
 
+TEST(Basic, WhatTheFunctionOfGoSaysOnceItWasStoppedIsTheOutcome) {
+  const Error half_way{Errc::invalid_argument, "half of it is done, resume at 17"};
+  auto ready = go<int>(forever, [](const Context& context) -> Result<int> {
+    context.sleep_for(workbook::patience);
+    return 1;
+  });
+  auto stopped = go<int>(forever, [half_way](const Context& context) -> Result<int> {
+    context.sleep_for(workbook::patience);
+    return std::unexpected(half_way);
+  });
+  ready.cancel();
+  stopped.cancel();
+  EXPECT_EQ(show(ready.await(forever)), "value 1");
+  const auto result = stopped.await(forever);
+  ASSERT_FALSE(result.has_value()) << show(result);
+  EXPECT_EQ(result.error(), half_way)
+      << "the function was asked to stop, and said what came of it: that is the outcome";
+}
+
 }  // namespace future_suite
 
 #endif

@@ -215,6 +215,25 @@ TEST(Explored, SharersOfAFailedAttemptGetItsErrorOrTakeOver) {
   ask();
 }
 
+TEST(Explored, WhoHearsOfAFailureLateLeavesTheNextAttemptAlone) {
+  std::atomic<int> runs{0};
+  RetryLazy<int> lazy([&](const Context& ctx) -> Result<int> {
+    const bool first = ++runs == 1;
+    if (!ctx.sleep_for(1ms)) return std::unexpected(*ctx.error());  // until both are waiting
+    if (first) return std::unexpected(Error{Errc::unavailable, "attempt 1"});
+    return 7;
+  });
+  const auto ask = [&] {
+    auto result = lazy.await(Context::background());
+    if (code_of(result) == Errc::unavailable) result = lazy.await(Context::background());
+    EXPECT_TRUE(result == Result<int>(7))
+        << "nobody's context ends, attempt 2 succeeds, and who waited for it got "
+        << describe(result);
+  };
+  std::jthread other(ask);
+  ask();
+}
+
 TEST(Explored, WhoTakesAFailedAttemptOverMayStillLeave) {
   auto may_end = std::make_shared<workbook::Gate>();
   auto runs = std::make_shared<std::atomic<int>>(0);
