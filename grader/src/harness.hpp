@@ -20,9 +20,9 @@ struct FlavourFlags {
   std::vector<std::string> libraries;
 };
 
-// The built form of tasks/runtime, tasks/testing, the precompiled headers and the explorer. Named by
-// its contents and its place: an edited kit gets a new folder and an old grader keeps its own, and a
-// checkout that has moved takes nothing from where it was.
+// The built form of tasks/runtime, tasks/testing, the precompiled headers and the explorer. Named
+// by its contents and its place: an edited kit gets a new folder and an old grader keeps its own,
+// and a checkout that has moved takes nothing from where it was.
 class Harness {
  public:
   struct Sources {

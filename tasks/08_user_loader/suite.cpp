@@ -86,11 +86,15 @@ TEST(Basic, AUserIsLoadedAgainForTheNextCaller) {
   UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
     return user_of_load(++loads, id);
   });
-  for (std::size_t n = 1; n <= 3; ++n) {
-    EXPECT_EQ(got(loader.get(forever, "ada")), "value \"load " + std::to_string(n) + " of ada\"")
-        << "the load before was over when get was called: a loader shares loads, it is no cache";
+  for (const std::string id : {"ada", ""}) {
+    loads = 0;
+    for (std::size_t n = 1; n <= 3; ++n) {
+      EXPECT_EQ(got(loader.get(forever, id)),
+                "value \"load " + std::to_string(n) + " of " + id + "\"")
+          << "the load before was over when get was called: a loader shares loads, it is no cache";
+    }
+    EXPECT_EQ(loads, 3u);
   }
-  EXPECT_EQ(loads, 3u);
 }
 
 TEST(Basic, AFailureIsNotRemembered) {
