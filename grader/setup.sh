@@ -25,7 +25,7 @@ services=$(sed -n 's/^services *= *\[\(.*\)\].*/\1/p' tasks/*/task.toml)
 case ${1:-grade} in
   grade) ;;
   test)
-    needed+=("clang-format-19:clang-format-19" "shellcheck:shellcheck" "git:git" "jq:jq" "${redis_needs[@]}" "${postgres_needs[@]}")
+    needed+=("clang-format-19:clang-format-19" "shellcheck:shellcheck" "git:git" "jq:jq" "${postgres_needs[@]}")
     ;;
   bench)
     needed+=("/usr/include/benchmark/benchmark.h:libbenchmark-dev"
