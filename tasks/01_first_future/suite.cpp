@@ -263,16 +263,6 @@ TEST(Lifecycle, ACaptureMayStartAFutureWhenItIsDestroyed) {
       << "a capture's destructor calls async() and waits: who destroys captures under a lock?";
 }
 
-TEST(Lifecycle, TheEndOfTheChannelDoesNotWaitForTheCaptures) {
-  workbook::Lingering lingering;
-  auto future = futures::async([capture = lingering.capture()] { return 4; });
-  ASSERT_EQ(future.receive(), 4);
-  lingering.consumer_has_the_result();
-  EXPECT_EQ(future.receive(), std::nullopt);
-  EXPECT_FALSE(lingering.was_in_the_way())
-      << "the value was out, and the channel stayed open until a capture had been destroyed";
-}
-
 TEST(Lifecycle, AFutureMayBeStartedWhileAnExceptionIsOnItsWay) {
   const MayReportExceptions allowed;
   ASSERT_EQ(futures::async([] { return 4; }).receive(), 4);

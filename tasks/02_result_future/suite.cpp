@@ -299,27 +299,6 @@ TEST(Lifecycle, ACaptureMayStartAFutureWhenItIsDestroyed) {
                                    "destroys captures under a lock?";
 }
 
-void the_end_of_the_channel_waits_for_no_capture(Result<int> (*outcome)()) {
-  workbook::Lingering lingering;
-  auto future = async_result<int>([capture = lingering.capture(), outcome] { return outcome(); });
-  ASSERT_TRUE(future.receive());
-  lingering.consumer_has_the_result();
-  EXPECT_FALSE(future.receive());
-  EXPECT_FALSE(lingering.was_in_the_way())
-      << "the message was out, and the channel stayed open until a capture had been destroyed";
-}
-
-TEST(Lifecycle, TheEndOfTheChannelDoesNotWaitForTheCaptures) {
-  the_end_of_the_channel_waits_for_no_capture([]() -> Result<int> { return 4; });
-}
-
-TEST(Lifecycle, TheEndOfTheChannelAfterAFailureDoesNotWaitForTheCaptures) {
-  the_end_of_the_channel_waits_for_no_capture(
-      []() -> Result<int> { return std::unexpected(Error{Errc::unavailable, "down"}); });
-  the_end_of_the_channel_waits_for_no_capture(
-      []() -> Result<int> { throw std::runtime_error("torn"); });
-}
-
 TEST(Lifecycle, AFutureMayBeStartedWhileAnExceptionIsOnItsWay) {
   ASSERT_TRUE(async_result<int>([] { return 4; }).receive());
   std::optional<Receiver<Result<int>>> value;

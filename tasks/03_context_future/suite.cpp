@@ -515,17 +515,6 @@ TEST(Lifecycle, ACaptureMayStartAFutureWhenItIsDestroyed) {
                                    "who destroys captures under a lock?";
 }
 
-TEST(Lifecycle, TheEndOfTheChannelDoesNotWaitForTheCaptures) {
-  workbook::Lingering lingering;
-  auto future = async_with_context<int>(
-      Context::background(), [capture = lingering.capture()](const Context&) { return 4; });
-  ASSERT_EQ(await_for_ever(future), 4);
-  lingering.consumer_has_the_result();
-  EXPECT_FALSE(await_for_ever(future));
-  EXPECT_FALSE(lingering.was_in_the_way())
-      << "the message was out, and the channel stayed open until a capture had been destroyed";
-}
-
 #endif
 
 TEST(Explored, ACancelRacesTheResultAndTheResultIsNotLost) {

@@ -88,20 +88,6 @@ TEST(Lifecycle, ACallbackMaySettleAnotherFuture) {
   EXPECT_EQ(show(second.await(forever)), "value 2");
 }
 
-TEST(Lifecycle, WhatACallbackSettlesHasSettledWhenItGoesOn) {
-  auto [first, first_resolver] = make_future<int>();
-  auto [second, second_resolver] = make_future<int>();
-  std::string order;
-  first.on_settled([&, &writer = second_resolver](const Result<int>&) {
-    writer.resolve(2);
-    order += "outer";
-  });
-  second.on_settled([&](const Result<int>&) { order += "inner "; });
-  first_resolver.resolve(1);
-  EXPECT_EQ(order, "inner outer")
-      << "when resolve() returns, its callbacks have run, also when a callback called it";
-}
-
 TEST(Lifecycle, AResolverThatHasSettledMayBeGivenAnotherFuture) {
   for (const bool settles : {false, true}) {
     auto [first, resolver] = make_future<int>();

@@ -230,24 +230,6 @@ TEST(Lifecycle, ACallbackMayAskForAReport) {
   EXPECT_EQ(tracker.report().size(), 1u) << "the other future was not touched";
 }
 
-// A tidy tracker lets go of results at some time, and with them of whatever they own.
-TEST(Lifecycle, AResultMayOwnAResolverWhoseCallbackAsks) {
-  struct Owner {
-    std::shared_ptr<Resolver<int>> owned;
-  };
-  Tracker tracker;
-  std::size_t listed = 77;
-  {
-    auto inner = tracker.make<int>();
-    inner.first.on_settled([&](const Result<int>&) { listed = tracker.report().size(); });
-    auto outer = tracker.make<Owner>();
-    outer.second.resolve(Owner{std::make_shared<Resolver<int>>(std::move(inner.second))});
-  }
-  static_cast<void>(tracker.report());
-  EXPECT_TRUE(tracker.report().empty());
-  EXPECT_EQ(listed, 0u) << "the inner future was settled by then, the outer one long before";
-}
-
 TEST(Lifecycle, AFunctionOfGoMayUseTheTracker) {
   Tracker tracker;
   const auto gate = std::make_shared<workbook::Gate>();

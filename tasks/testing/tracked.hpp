@@ -3,12 +3,10 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <utility>
 
-#include "gate.hpp"
 
 namespace workbook {
 
@@ -91,35 +89,6 @@ class LastWords {
 
  private:
   std::function<void()> words_;
-};
-
-// Lends a function a capture that takes its time to be destroyed, to find out whether a consumer
-// has to wait for it. Captures may also go before the result is there: then nobody is kept waiting
-// who could have it, and this one goes after a moment.
-class Lingering {
- public:
-  // For one capture. It stays until the consumer has the result, and then until it has all.
-  LastWords capture() const {
-    return LastWords([scene = scene_] {
-      if (scene->has_result.wait_for(std::chrono::milliseconds(200)) && !scene->has_all.wait_for())
-        scene->in_the_way = true;
-    });
-  }
-  void consumer_has_the_result() { scene_->has_result.open(); }
-
-  // Whether the consumer got what it asked for after the result only because the capture gave up.
-  bool was_in_the_way() {
-    scene_->has_all.open();
-    return scene_->in_the_way;
-  }
-
- private:
-  struct Scene {
-    Gate has_result;
-    Gate has_all;
-    std::atomic<bool> in_the_way{false};
-  };
-  std::shared_ptr<Scene> scene_ = std::make_shared<Scene>();
 };
 
 }  // namespace workbook

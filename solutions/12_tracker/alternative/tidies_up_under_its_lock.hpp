@@ -1,4 +1,5 @@
-// Tidies up under its lock: a result whose end settles a future that asks for a report hangs.
+// Right: the list holds the futures themselves, and whoever makes one or asks for a report lets go of
+// those that have settled.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Wrong: the channel is closed once fn is destroyed; bites when a capture takes its time to go.
+// Right: the channel is closed once fn is destroyed, by a member that outlives it.
 #pragma once
 
 #include <utility>

