@@ -10,6 +10,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -435,6 +436,11 @@ TEST(Lifecycle, AnExceptionArrivesAsAnError) {
     throw static_cast<const char*>(nullptr);
   });
   EXPECT_TRUE(fails_with(await_for_ever(three), Errc::exception));
+  auto four = async_with_context<int>(Context::background(), [](const Context&) -> Result<int> {
+    throw std::system_error(make_error_code(std::errc::io_error));
+  });
+  EXPECT_TRUE(fails_with(await_for_ever(four), Errc::exception))
+      << "it brings a code of its own; that fn threw is what its caller has to know";
   EXPECT_FALSE(await_for_ever(two)) << "one message, also after an exception";
 }
 

@@ -1,5 +1,5 @@
-// Right: the list holds the futures themselves, and whoever makes one or asks for a report lets go of
-// those that have settled.
+// Right: the list holds the futures themselves, and whoever makes one or asks for a report lets go
+// of those that have settled.
 #pragma once
 
 #include <algorithm>
