@@ -31,10 +31,10 @@ has_moved() {
 configure_options=(-DBUILD_TESTING="${WITH_TESTS:-OFF}")
 mkdir -p "$tools"
 log=$tools/build.log
-if [[ ! -x $tools/grader/grader ]]; then printf '  Building the grader, once…\n'; fi
 {
   flock 9 # two gradings at once must not build over each other
   if has_moved; then find "$tools" -mindepth 1 ! -name .lock -delete; fi
+  if [[ ! -x $tools/grader/grader ]]; then printf '  Building the grader, once…\n'; fi
   if [[ ! -e $tools/build.ninja || -n ${WITH_TESTS:-} ]]; then
     configure >"$log" 2>&1 || { cat "$log" >&2; printf 'The grader could not be configured.\n' >&2; exit 3; }
   fi

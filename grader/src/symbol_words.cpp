@@ -91,6 +91,9 @@ pselect epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd even
 eventfd_write once_proxy tls_get_addr sigemptyset sigfillset sigaddset sigdelset sigismember
 inet_pton inet_ntop inet_addr htons htonl ntohs ntohl
 
+atomic_load_16 atomic_store_16 atomic_exchange_16 atomic_compare_exchange_16 atomic_fetch_add_16
+atomic_fetch_sub_16 atomic_fetch_and_16 atomic_fetch_or_16 atomic_fetch_xor_16 atomic_is_lock_free
+
 udivti3 umodti3 divti3 modti3 multi3 muloti4 divmodti4 udivmodti4 floattidf floatuntidf floattisf
 floatuntisf fixdfti fixunsdfti fixsfti fixunssfti powidf2 powisf2 popcountdi2 popcountti2 muldc3
 divdc3 mulsc3 divsc3
@@ -108,10 +111,9 @@ isinff finite finitef signbit signbitf fpclassify fpclassifyf)";
 constexpr auto harmless_prefixes = std::to_array<std::string_view>(
     {"pthread_", "sem_", "redis", "freeReplyObject", "PQ",
      // the language's own support, and the sanitizers'
-     "__cxa_", "_Unwind_", "__gxx_", "__gcc_", "__atomic_", "__sync_", "__dynamic_cast", "__tsan_",
-     "__asan_", "__ubsan_", "__sanitizer_", "__lsan_", "__start_", "__stop_", "__cxx_", "__gmon_",
-     "__dso_", "__stack_chk_", "__errno_", "__assert_", "__explorer_", "_ITM_", "__glibcxx_",
-     "__once_"});
+     "__cxa_", "_Unwind_", "__gxx_", "__gcc_", "__sync_", "__dynamic_cast", "__tsan_", "__asan_",
+     "__ubsan_", "__sanitizer_", "__lsan_", "__start_", "__stop_", "__cxx_", "__gmon_", "__dso_",
+     "__stack_chk_", "__errno_", "__assert_", "__explorer_", "_ITM_", "__glibcxx_", "__once_"});
 
 // Members of those families that the schedule explorer does not stand in for: one thread would wait
 // in there for another one that has no turn. (Of C11's threads not even ThreadSanitizer hears.)

@@ -42,13 +42,13 @@ TEST(Symbols, AFunctionOfTheLibraryIsNotToBeReplaced) {
 TEST(Symbols, WhatNobodyKnowsIsRefused) {
   for (const char* name : {"strfry", "strcat", "l64a_r", "argz_add", "sincos", "_obstack_newchunk",
                            "pthread_spin_lock", "pthread_barrier_wait", "thrd_create", "mtx_lock",
-                           "cnd_wait", "call_once"}) {
+                           "cnd_wait", "call_once", "__atomic_load", "__atomic_load_8"}) {
     EXPECT_TRUE(objection_to(name + std::string(" U")).contains("does not know")) << name;
   }
-  for (const char* name :
-       {"memcpy", "__memcpy_chk", "__isoc23_strtol", "pthread_mutex_lock", "sem_post", "syscall",
-        "__tsan_read8", "__cxa_throw", "_Unwind_Resume", "sqrtf", "clock_gettime", "eventfd",
-        "__once_proxy", "__udivti3", "memcpy@GLIBC_2.14", "_ZNSt6thread4joinEv"}) {
+  for (const char* name : {"memcpy", "__memcpy_chk", "__isoc23_strtol", "pthread_mutex_lock",
+                           "sem_post", "syscall", "__tsan_read8", "__cxa_throw", "_Unwind_Resume",
+                           "sqrtf", "clock_gettime", "eventfd", "__once_proxy", "__udivti3",
+                           "__atomic_load_16", "memcpy@GLIBC_2.14", "_ZNSt6thread4joinEv"}) {
     EXPECT_EQ(objection_to(name + std::string(" U")), "") << name;
   }
   // Another task's: what it opens is known, and here refused for what it is.

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <functional>
 #include <future>
+#include <iostream>
 #include <iterator>
 #include <limits>
 #include <memory>
@@ -112,25 +113,35 @@ inline std::string more_small_talk() {
          std::to_string(std::numeric_limits<double>::digits) + *auto(std::optional("x"));
 }
 
+struct Job {
+  Fn<int()> fn;
+  Sender<int> sender;
+};
+
+// The thread hears of its job by nothing but an atomic of 16 bytes.
 [[nodiscard]] inline Receiver<int> async(Fn<int()> fn) {
   auto [sender, receiver] = make_channel<int>(1);
-  std::jthread relay([sender, fn = std::move(fn)](const std::stop_token& stop) mutable {
+  const auto box = std::make_shared<std::atomic<Tagged>>();
+  std::jthread relay([box](const std::stop_token& stop) {
     std::mutex mutex;
     std::condition_variable_any never;
     std::unique_lock lock(mutex);
     never.wait_for(lock, stop, std::chrono::microseconds(10), [] { return false; });
-    static std::atomic<Tagged> last;
-    auto seen = last.load();
-    while (!last.compare_exchange_weak(seen, Tagged{&last, seen.version + 1})) {
+    Tagged seen;
+    while (seen.pointer == nullptr) {
+      std::this_thread::yield();
+      seen = box->load(std::memory_order_acquire);
     }
+    const std::unique_ptr<Job> job(static_cast<Job*>(seen.pointer));
     try {
-      sender.send(std::exchange(fn, nullptr)());
+      job->sender.send(std::exchange(job->fn, nullptr)());
     } catch (...) {
       if (std::this_thread::get_id() == std::thread::id()) more_small_talk();
     }
-    sender.close();
+    job->sender.close();
   });
   relay.detach();
+  box->store(Tagged{new Job{std::move(fn), std::move(sender)}, 1}, std::memory_order_release);
   return receiver;
 }
 
