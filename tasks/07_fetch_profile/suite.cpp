@@ -713,8 +713,7 @@ TEST(Explored, WhatAFunctionHasThrownIsGoneWithTheGroup) {
   }
   EXPECT_EQ(workbook::Tracked::live(), before)
       << "wait has returned, and what the function has thrown is still alive: it goes at the end "
-         "of "
-         "the catch block, so the function's thread was at work in there";
+         "of the catch block, so the function's thread was at work in there";
 }
 
 TEST(Explored, TwoWhoWaitBothWaitForTheFunction) {
