@@ -58,21 +58,21 @@ WORKBOOK_UNINSTRUMENTED _Unwind_Reason_Code collect(_Unwind_Context* context, vo
   return _URC_NO_REASON;
 }
 
+// Without initializers, which would make a constructor, and that would be instrumented.
 struct Registers {
-  std::uintptr_t instruction = 0;
-  std::uintptr_t frame = 0;
+  std::uintptr_t instruction;
+  std::uintptr_t frame;
 };
 
 WORKBOOK_UNINSTRUMENTED Registers registers_of(const ucontext_t& context) {
-  Registers registers;
 #if defined(__x86_64__)
-  registers.instruction = static_cast<std::uintptr_t>(context.uc_mcontext.gregs[REG_RIP]);
-  registers.frame = static_cast<std::uintptr_t>(context.uc_mcontext.gregs[REG_RBP]);
+  return {static_cast<std::uintptr_t>(context.uc_mcontext.gregs[REG_RIP]),
+          static_cast<std::uintptr_t>(context.uc_mcontext.gregs[REG_RBP])};
 #elif defined(__aarch64__)
-  registers.instruction = context.uc_mcontext.pc;
-  registers.frame = context.uc_mcontext.regs[29];
+  return {context.uc_mcontext.pc, context.uc_mcontext.regs[29]};
+#else
+  return {0, 0};
 #endif
-  return registers;
 }
 
 // Follows the frame pointers, which all code has that was compiled for a test. Asks the kernel to
@@ -83,7 +83,7 @@ WORKBOOK_UNINSTRUMENTED void collect_by_frame_pointer(Registers registers, RawSt
   struct {
     std::uintptr_t next;
     std::uintptr_t return_address;
-  } record{};
+  } record;  // NOLINT(*-member-init): would be memset(), which is instrumented
   while (stack.count < sizeof stack.frames / sizeof(void*)) {
     iovec here{&record, sizeof record};
     iovec there{reinterpret_cast<void*>(registers.frame), sizeof record};

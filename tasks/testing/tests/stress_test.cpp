@@ -76,8 +76,9 @@ TEST(AStress, ShowsThatThreadsReallyMeet) {
   std::atomic<int> lost{0};
   for (const std::size_t threads : {2u, 8u, 100u}) {
     lost = 0;
+    const std::size_t rounds = threads == 100 ? 200 : 2000;  // a busy machine is slow
     workbook::stress_on(
-        threads, 2000, [] { return std::atomic<std::size_t>(0); },
+        threads, rounds, [] { return std::atomic<std::size_t>(0); },
         [&](std::atomic<std::size_t>& sum, std::size_t) {
           if (lost > 0) return;
           const auto before = sum.load(std::memory_order_relaxed);
@@ -87,7 +88,7 @@ TEST(AStress, ShowsThatThreadsReallyMeet) {
         [&](std::atomic<std::size_t>& sum) {
           if (sum.load() != threads && sum.load() != 0) ++lost;
         });
-    EXPECT_GT(lost, 0) << threads << " threads lost no update in 2000 rounds";
+    EXPECT_GT(lost, 0) << threads << " threads lost no update";
   }
 }
 
