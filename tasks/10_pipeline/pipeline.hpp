@@ -25,22 +25,20 @@ bool same_future(const Future<T>& a, const Future<T>& b) {
 // has happened yet, and may be called from any number of threads, on the same future, too.
 //
 // fn is called once at most, with no lock held: it may use the output, `future`, the context. It is
-// destroyed with its captures once it has run, or as soon as it is certain that it will never run.
+// destroyed with its captures once the output and what it waited for have settled.
 // What it throws, whatever it is, becomes an Error of the output, with the code Errc::exception.
 //
 // When the context ends while the output is pending (or had ended before), the output fails with
 // the context's error, without waiting for anybody, and whatever it was waiting for is cancelled
 // (Future::cancel). Once the context has ended, fn is not called any more.
 //
-// To cancel the output is to cancel whatever it is waiting for.
-//
 // However many stages are made from one another: when one of them settles, fails or is cancelled,
 // and when they are destroyed, the stack does not get deeper with every stage.
 
 // The output settles like the future that fn returns for the value of `future`. When `future`
-// fails, so does the output, with the same error and without a call of fn. When fn returns a future
-// that can't settle before the output does, because it is the output or was made from it by then(),
-// map() and recover(), the output fails. fn's context ends when `context` does.
+// fails, so does the output, with the same error and without a call of fn. When fn returns the
+// output itself, which can't settle before it has settled, the output fails. fn's context ends when
+// `context` does.
 template <class U, class T>
 Future<U> then([[maybe_unused]] const Context& context, [[maybe_unused]] Future<T> future,
                [[maybe_unused]] std::type_identity_t<Fn<Future<U>(const Context&, T)>> fn) {

@@ -33,24 +33,6 @@ TEST(Explored, AnInnerFutureThatSettlesWhileThenTurnsToIt) {
   EXPECT_EQ(show(output.await(forever)), "value 2");
 }
 
-// Each of two functions returns the output of the other, at the same time.
-TEST(Explored, ACircleThatIsClosedFromBothSidesIsACircle) {
-  Source<int> left;
-  Source<int> right;
-  const auto of_right = std::make_shared<Future<int>>();
-  const auto of_left =
-      then<int>(forever, left.future, [of_right](const Context&, int) { return *of_right; });
-  *of_right = then<int>(forever, right.future, [of_left](const Context&, int) { return of_left; });
-  {
-    std::jthread other([&] { right.resolve(1); });
-    left.resolve(1);
-  }
-  EXPECT_TRUE(outcome(of_left).starts_with("error") || outcome(*of_right).starts_with("error"))
-      << "each function has returned the output of the other: nobody will ever settle them";
-  of_left.cancel();
-  *of_right = {};
-}
-
 TEST(Explored, TheContextEndsWhileAStageIsMade) {
   Source<int> source;
   auto scope = with_cancel(forever);
@@ -122,26 +104,6 @@ TEST(Explored, ACancellationMeetsAThenThatTurnsToItsInnerFuture) {
         << "the function returned this future, nobody waits for it any more, and its producer was "
            "not told";
   }
-}
-
-TEST(Explored, ACancelledOutputMeetsAThenThatTurnsToItsInnerFuture) {
-  Source<int> head;
-  Source<int> inner;
-  std::atomic<int> calls{0};
-  const auto output = then<int>(forever, head.future, [&](const Context&, int) {
-    ++calls;
-    return inner.future;
-  });
-  {
-    std::jthread canceller([&] { output.cancel(); });
-    head.resolve(1);
-  }
-  (void)eventually([&] { return output.settled() || inner.resolver.context().done(); });
-  if (calls == 1) {
-    EXPECT_TRUE(inner.cancelled()) << "the output was cancelled early, and that was forgotten";
-  }
-  inner.fail(Errc::cancelled);
-  EXPECT_TRUE(outcome(output).starts_with("error"));
 }
 
 TEST(Explored, NoFunctionRunsUnderAContextThatWasSeenToHaveEnded) {

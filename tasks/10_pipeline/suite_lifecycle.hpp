@@ -157,48 +157,6 @@ TEST(Lifecycle, TheFunctionsContextEndsWithTheStages) {
   EXPECT_EQ(outcome(output), "error cancelled");
 }
 
-TEST(Lifecycle, CancellingTheOutputReachesTheHead) {
-  Source<int> source;
-  auto output = source.future;
-  for (int i = 0; i < 3; ++i) {
-    for (const auto& kind : kinds) output = kind.stage(forever, output, [] {});
-  }
-  EXPECT_FALSE(source.resolver.context().done());
-  output.cancel();
-  EXPECT_TRUE(source.cancelled()) << "nobody has told the producer at the other end of nine stages";
-  source.fail(Errc::cancelled);
-  EXPECT_NE(outcome(output), "nothing") << "the head has settled";
-}
-
-TEST(Lifecycle, CancellingTheOutputReachesTheInnerFuture) {
-  Source<int> inner;
-  workbook::Gate called;
-  const auto output = then<int>(forever, ready(1), [&](const Context&, int) {
-    called.open();
-    return map<int>(forever, inner.future, plus_one);
-  });
-  ASSERT_TRUE(called.wait_for());
-  output.cancel();
-  EXPECT_TRUE(inner.cancelled());
-  inner.fail(Errc::cancelled);
-  EXPECT_TRUE(outcome(output).starts_with("error")) << outcome(output);
-}
-
-TEST(Lifecycle, AnOutputCancelledByItsOwnFunctionCancelsTheInnerFuture) {
-  Source<int> head;
-  Source<int> inner;
-  Future<int> output;
-  output = then<int>(forever, head.future, [&](const Context&, int) {
-    output.cancel();
-    return inner.future;
-  });
-  head.resolve(1);
-  EXPECT_TRUE(inner.cancelled())
-      << "the output was cancelled before it waited for this future, but it was cancelled";
-  inner.fail(Errc::cancelled);
-  EXPECT_TRUE(outcome(output).starts_with("error")) << outcome(output);
-}
-
 TEST(Lifecycle, TheEndOfOneContextIsNoEndOfTheOthers) {
   Source<int> first;
   Source<int> second;
@@ -317,65 +275,6 @@ TEST(Lifecycle, AFunctionThatReturnsItsOwnOutputIsAnError) {
   EXPECT_TRUE(result.starts_with("error")) << result << "; " << waits_for_itself;
   own->cancel();
   *own = {};
-}
-
-TEST(Lifecycle, AFunctionThatReturnsWhatWasMadeOfItsOutputIsAnError) {
-  for (const auto& kind : kinds) {
-    SCOPED_TRACE(kind.name);
-    Source<int> source;
-    auto later = std::make_shared<Future<int>>();
-    const auto output =
-        then<int>(forever, source.future, [later](const Context&, int) { return *later; });
-    *later = kind.stage(forever, map<int>(forever, output, plus_one), [] {});
-    source.resolve(1);
-    const auto result = outcome(output);
-    EXPECT_TRUE(result.starts_with("error")) << result << "; " << waits_for_itself;
-    EXPECT_NE(outcome(*later), "nothing");
-    output.cancel();
-    *later = {};
-  }
-}
-
-TEST(Lifecycle, AFunctionThatMakesAStageOnItsOutputIsAnError) {
-  Source<int> source;
-  auto own = std::make_shared<Future<int>>();
-  *own = then<int>(forever, source.future, [own](const Context& context, int) {
-    return map<int>(context, *own, plus_one);
-  });
-  source.resolve(1);
-  const auto result = outcome(*own);
-  EXPECT_TRUE(result.starts_with("error")) << result << "; " << waits_for_itself;
-  own->cancel();
-  *own = {};
-}
-
-TEST(Lifecycle, ACircleThroughAnotherTypeIsACircle) {
-  Source<int> source;
-  auto later = std::make_shared<Future<int>>();
-  const auto output =
-      then<int>(forever, source.future, [later](const Context&, int) { return *later; });
-  const auto text = map<std::string>(forever, output, [](int v) { return std::to_string(v); });
-  *later = map<int>(forever, text, [](const std::string& t) { return static_cast<int>(t.size()); });
-  source.resolve(1);
-  const auto result = outcome(output);
-  EXPECT_TRUE(result.starts_with("error")) << result << "; " << waits_for_itself;
-  output.cancel();
-  *later = {};
-}
-
-TEST(Lifecycle, ACircleThroughWhatAFunctionReturnedIsACircle) {
-  Source<int> source;
-  auto later = std::make_shared<Future<int>>();
-  const auto output =
-      then<int>(forever, source.future, [later](const Context&, int) { return *later; });
-  const auto behind = map<int>(forever, output, plus_one);
-  *later = then<int>(forever, ready(1), [behind](const Context&, int) { return behind; });
-  source.resolve(1);
-  const auto result = outcome(output);
-  EXPECT_TRUE(result.starts_with("error")) << result << "; " << waits_for_itself;
-  EXPECT_NE(outcome(*later), "nothing");
-  output.cancel();
-  *later = {};
 }
 
 TEST(Lifecycle, FuturesThatOnlyLookLikeACircleAreFine) {
@@ -554,46 +453,6 @@ inline int left_over(int before, int expected = 0) {
   return Tracked::live() - before;
 }
 
-TEST(Lifecycle, AFunctionIsDestroyedOnceItHasRun) {
-  for (const auto& kind : kinds) {
-    SCOPED_TRACE(kind.name);
-    const int before = Tracked::live();
-    auto scope = with_cancel(forever);
-    Source<int> source;
-    const auto output = kind.stage(scope.context(), source.future, [captured = Tracked(1)] {});
-    EXPECT_EQ(Tracked::live() - before, 1) << "the function has not run yet";
-    kind.call_for(source);
-    EXPECT_EQ(outcome(output), "value 7");
-    EXPECT_EQ(left_over(before), 0) << "it has run. Handles and context are still there, but none "
-                                       "of them needs what the function captured";
-  }
-}
-
-TEST(Lifecycle, AFunctionThatWillNeverRunIsDestroyed) {
-  for (const auto& kind : kinds) {
-    SCOPED_TRACE(kind.name);
-    const int before = Tracked::live();
-    auto scope = with_cancel(forever);
-    Source<int> source;
-    const auto output = kind.stage(scope.context(), source.future, [captured = Tracked(1)] {});
-    kind.pass_by(source);
-    EXPECT_NE(outcome(output), "nothing");
-    EXPECT_EQ(left_over(before), 0) << "the outcome was not one for the function";
-
-    Source<int> silent;
-    const auto stopped = kind.stage(scope.context(), silent.future, [captured = Tracked(1)] {});
-    scope.cancel();
-    EXPECT_EQ(outcome(stopped), "error cancelled");
-    EXPECT_EQ(left_over(before), 0)
-        << "the context has ended. The future that the stage was waiting for may stay pending for "
-           "ever, and with it whatever its callback captured";
-
-    Source<int> other;
-    (void)kind.stage(ended(), other.future, [captured = Tracked(1)] {});
-    EXPECT_EQ(left_over(before), 0) << "the context had ended before the stage was made";
-  }
-}
-
 // What its captures do when they go is their own affair.
 TEST(Lifecycle, AFunctionThatWillNeverRunMayUseTheOutputWhenItGoes) {
   for (const auto& kind : kinds) {
@@ -608,21 +467,6 @@ TEST(Lifecycle, AFunctionThatWillNeverRunMayUseTheOutputWhenItGoes) {
     EXPECT_TRUE(source.cancelled());
     *output = {};
   }
-}
-
-TEST(Lifecycle, AFunctionIsDestroyedWhileItsFutureIsPending) {
-  const int before = Tracked::live();
-  Source<int> inner;
-  workbook::Gate called;
-  const auto output = then<int>(forever, ready(1), [&, captured = Tracked(1)](const Context&, int) {
-    called.open();
-    return inner.future;
-  });
-  ASSERT_TRUE(called.wait_for());
-  EXPECT_EQ(left_over(before), 0)
-      << "the function has run and won't run again: its captures need not wait for its future";
-  inner.resolve(1);
-  EXPECT_EQ(outcome(output), "value 1");
 }
 
 TEST(Lifecycle, AFinishedPipelineLeavesNothing) {

@@ -1,4 +1,4 @@
-// Wrong: compares the inner future with the output only; bites when it was made from the output.
+// Right: a cancelled output tells nobody; it is the context that ends a pipeline.
 #pragma once
 
 #include <cstddef>
@@ -91,7 +91,7 @@ class WaitGraph {
   bool waits(const Name& who, const Name& whom) {
     const std::lock_guard lock(mutex_);
     Node& node = nodes_[who];
-    if (who == whom || false) return false;
+    if (who == whom || (node.is_awaited && leads(whom, who))) return false;
     node.waits_for = whom;
     if (const auto it = nodes_.find(whom); it != nodes_.end()) it->second.is_awaited = true;
     return true;
@@ -174,10 +174,7 @@ class Stage : public std::enable_shared_from_this<Stage<T, U, Function, Made>> {
     graph.waits(name_, WaitGraph::name_of(upstream));
   }
 
-  void listen() {
-    context_link_.emplace(context_.stop_token(), End{this});
-    output_link_.emplace(resolver_.context().stop_token(), End{this});
-  }
+  void listen() { context_link_.emplace(context_.stop_token(), End{this}); }
 
   void arrive(Result<T> outcome) {
     Function function;

@@ -1,4 +1,4 @@
-// Wrong: keeps the function until the stage is over; bites when the inner future stays pending.
+// Right: compares the inner future with the output, and looks no further for circles.
 #pragma once
 
 #include <cstddef>
@@ -91,7 +91,7 @@ class WaitGraph {
   bool waits(const Name& who, const Name& whom) {
     const std::lock_guard lock(mutex_);
     Node& node = nodes_[who];
-    if (who == whom || (node.is_awaited && leads(whom, who))) return false;
+    if (who == whom || false) return false;
     node.waits_for = whom;
     if (const auto it = nodes_.find(whom); it != nodes_.end()) it->second.is_awaited = true;
     return true;
@@ -130,7 +130,7 @@ Result<T> copied(const Result<T>& outcome) {
 template <class T, class U, class Function, class Made>
 class Stage : public std::enable_shared_from_this<Stage<T, U, Function, Made>> {
  public:
-  using Apply = Result<Made> (*)(Function&, const Context&, Result<T>);
+  using Apply = Result<Made> (*)(Function, const Context&, Result<T>);
 
   Stage(const Context& context, const Future<T>& upstream, Function function, Apply apply,
         Resolver<U> resolver)
@@ -180,15 +180,17 @@ class Stage : public std::enable_shared_from_this<Stage<T, U, Function, Made>> {
   }
 
   void arrive(Result<T> outcome) {
+    Function function;
     {
       const std::lock_guard lock(mutex_);
       if (phase_ != Phase::waiting) return;
       phase_ = Phase::called;
+      function = std::exchange(function_, nullptr);
     }
     go_on_with([&]() -> Result<Made> {
       const Trampoline::Aside aside;
       try {
-        return apply_(function_, context_, std::move(outcome));
+        return apply_(std::move(function), context_, std::move(outcome));
       } catch (...) {
         return std::unexpected(error_from_current_exception());
       }
@@ -201,8 +203,8 @@ class Stage : public std::enable_shared_from_this<Stage<T, U, Function, Made>> {
     {
       const std::lock_guard lock(mutex_);
       if (phase_ == Phase::ended) return;
-      if (phase_ == Phase::waiting) function = std::exchange(function_, nullptr);
       phase_ = Phase::ended;
+      function = std::exchange(function_, nullptr);
       cancel_source = std::exchange(cancel_source_, nullptr);
     }
     function = nullptr;
@@ -266,7 +268,7 @@ Future<U> then(const Context& context, Future<T> future,
   using Function = Fn<Future<U>(const Context&, T)>;
   return detail::Stage<T, U, Function, Future<U>>::start(
       context, future, std::move(fn),
-      [](Function& call, const Context& until, Result<T> outcome) -> Result<Future<U>> {
+      [](Function call, const Context& until, Result<T> outcome) -> Result<Future<U>> {
         if (!outcome) return std::unexpected(std::move(outcome).error());
         if (const auto why = until.error()) return std::unexpected(*why);
         return call(until, *std::move(outcome));
@@ -278,7 +280,7 @@ Future<U> map(const Context& context, Future<T> future, std::type_identity_t<Fn<
   using Function = Fn<Result<U>(T)>;
   return detail::Stage<T, U, Function, U>::start(
       context, future, std::move(fn),
-      [](Function& call, const Context& until, Result<T> outcome) -> Result<U> {
+      [](Function call, const Context& until, Result<T> outcome) -> Result<U> {
         if (!outcome) return std::unexpected(std::move(outcome).error());
         if (const auto why = until.error()) return std::unexpected(*why);
         return call(*std::move(outcome));
@@ -291,7 +293,7 @@ Future<T> recover(const Context& context, Future<T> future,
   using Function = Fn<Result<T>(Error)>;
   return detail::Stage<T, T, Function, T>::start(
       context, future, std::move(fn),
-      [](Function& call, const Context& until, Result<T> outcome) -> Result<T> {
+      [](Function call, const Context& until, Result<T> outcome) -> Result<T> {
         if (outcome) return outcome;
         if (const auto why = until.error()) return std::unexpected(*why);
         return call(std::move(outcome).error());

@@ -1,4 +1,4 @@
-// Wrong: a cancelled stage keeps its function; bites when the future it waited for stays pending.
+// Right: a cancelled stage keeps its function until the future it waited for settles.
 #pragma once
 
 #include <cstddef>
