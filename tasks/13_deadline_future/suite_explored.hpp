@@ -147,27 +147,32 @@ TEST(Explored, ADeadlineIsReadWhileItComes) {
 }
 
 TEST(Explored, ADeadlineThatMeetsTheEndOfFnLeavesNoTimer) {
-  auto future = start_quick_worker();
-  pass_by(future, Clock::now() + 1h);
-  EXPECT_EQ(show(future.await(forever)), "value 7");
-  EXPECT_TRUE(no_timer_runs()) << "fn and await have returned, and a timer still runs for an hour: "
-                                  "the await has set it when "
-                                  "fn was done, or nearly so";
+  {
+    auto future = start_quick_worker();
+    pass_by(future, Clock::now() + 1h);
+    EXPECT_EQ(show(future.await(forever)), "value 7");
+  }
+  EXPECT_TRUE(no_timer_runs())
+      << "fn and await have returned, the handle is gone, and a timer still "
+         "runs for an hour: the await has set it when fn was done, or "
+         "nearly so";
 }
 
 TEST(Explored, ADeadlineThatMeetsACancelLeavesNoTimer) {
-  auto future = go_with_deadline<int>([](const Context&) -> Result<int> {
-    std::this_thread::sleep_for(2 * soon);  // deaf, and out of the way
-    return 7;
-  });
-  let_all_begin();
   {
-    std::jthread canceller([&] { future.cancel(); });
-    pass_by(future, Clock::now() + 1h);
+    auto future = go_with_deadline<int>([](const Context&) -> Result<int> {
+      std::this_thread::sleep_for(2 * soon);  // deaf, and out of the way
+      return 7;
+    });
+    let_all_begin();
+    {
+      std::jthread canceller([&] { future.cancel(); });
+      pass_by(future, Clock::now() + 1h);
+    }
+    EXPECT_EQ(show(future.await(forever)), "value 7");
   }
-  EXPECT_EQ(show(future.await(forever)), "value 7");
-  EXPECT_TRUE(no_timer_runs())
-      << "fn was cancelled and has returned, and a timer still runs for an hour";
+  EXPECT_TRUE(no_timer_runs()) << "fn was cancelled and has returned, the handle is gone, and a "
+                                  "timer still runs for an hour";
 }
 
 TEST(Explored, FnEndsInTheMomentOfTheDeadline) {

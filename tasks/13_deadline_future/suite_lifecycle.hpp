@@ -124,30 +124,36 @@ TEST(Lifecycle, TheOthersGetWhatFnMakesOfSomebodyElsesDeadline) {
   EXPECT_EQ(outcome.error().message, "half done: deadline exceeded");
 }
 
+// While a handle is there, its timer may be, too; but not longer.
 TEST(Lifecycle, NoTimerIsLeftOnceFnHasReturned) {
   const Census before;
-  Deaf deaf;
-  for (int hours = 5; hours > 0; --hours) tighten(deaf.future, Clock::now() + hours * 1h);
-  deaf.may_end->open();
-  EXPECT_EQ(show(deaf.future.await(forever)), "value 7");
+  {
+    Deaf deaf;
+    for (int hours = 5; hours > 0; --hours) tighten(deaf.future, Clock::now() + hours * 1h);
+    deaf.may_end->open();
+    EXPECT_EQ(show(deaf.future.await(forever)), "value 7");
+  }
   EXPECT_TRUE(before.comes_back_to_it())
-      << "fn has returned, its last deadline is an hour away: nobody needs to watch it any more, "
-         "but "
+      << "fn has returned, the last handle is gone: nobody needs to watch a deadline that is an "
+         "hour away, but "
       << Census::now();
 }
 
 TEST(Lifecycle, NoTimerIsLeftOnceFnHasThrown) {
   const Census before;
-  const auto may_throw = std::make_shared<workbook::Gate>();
-  auto future = go_with_deadline<int>([may_throw](const Context&) -> Result<int> {
-    may_throw->wait();
-    throw 42;
-  });
-  tighten(future, Clock::now() + 1h);
-  may_throw->open();
-  EXPECT_EQ(show(future.await(forever)), "error exception");
+  {
+    const auto may_throw = std::make_shared<workbook::Gate>();
+    auto future = go_with_deadline<int>([may_throw](const Context&) -> Result<int> {
+      may_throw->wait();
+      throw 42;
+    });
+    tighten(future, Clock::now() + 1h);
+    may_throw->open();
+    EXPECT_EQ(show(future.await(forever)), "error exception");
+  }
   EXPECT_TRUE(before.comes_back_to_it())
-      << "fn has thrown, and its deadline an hour away is still watched: " << Census::now();
+      << "fn has thrown, the last handle is gone, and a deadline an hour away is still watched: "
+      << Census::now();
 }
 
 TEST(Lifecycle, AHandleThatIsAssignedOverLetsGoOfItsWork) {
@@ -172,13 +178,15 @@ TEST(Lifecycle, AHandleThatIsAssignedToItselfIsStillAHandle) {
   EXPECT_EQ(show(deaf.future.await(forever)), "value 7");
 }
 
-TEST(Lifecycle, AnAwaitAfterFnHasReturnedStartsNoTimer) {
+TEST(Lifecycle, NoTimerOfAnAwaitAfterFnHasReturnedIsLeft) {
   const Census before;
-  auto future = go_with_deadline<int>([](const Context&) -> Result<int> { return 7; });
-  EXPECT_EQ(show(future.await(forever)), "value 7");
-  for (int i = 0; i < 3; ++i) {
-    const auto hour = with_timeout(forever, 1h - i * 1min);
-    EXPECT_EQ(show(future.await(hour.context())), "value 7");
+  {
+    auto future = go_with_deadline<int>([](const Context&) -> Result<int> { return 7; });
+    EXPECT_EQ(show(future.await(forever)), "value 7");
+    for (int i = 0; i < 3; ++i) {
+      const auto hour = with_timeout(forever, 1h - i * 1min);
+      EXPECT_EQ(show(future.await(hour.context())), "value 7");
+    }
   }
   EXPECT_TRUE(before.comes_back_to_it())
       << "the work is done, there is nothing to end any more, but " << Census::now();
@@ -190,13 +198,15 @@ TEST(Lifecycle, NoTimerIsLeftOnceFnIsCancelled) {
     Sleeper abandoned;
     tighten(abandoned.future, Clock::now() + 1h);
   }
-  Sleeper cancelled;
-  tighten(cancelled.future, Clock::now() + 1h);
-  cancelled.future.cancel();
-  EXPECT_EQ(cancelled.seen->ended_by(), "cancelled");
-  EXPECT_TRUE(before.comes_back_to_it())
-      << "one future was dropped, one cancelled, both an hour before their deadline, but "
-      << Census::now();
+  {
+    Sleeper cancelled;
+    tighten(cancelled.future, Clock::now() + 1h);
+    cancelled.future.cancel();
+    EXPECT_EQ(cancelled.seen->ended_by(), "cancelled");
+  }
+  EXPECT_TRUE(before.comes_back_to_it()) << "one future was dropped, one cancelled and dropped, "
+                                            "both an hour before their deadline, but "
+                                         << Census::now();
 }
 
 TEST(Lifecycle, FnAndItsCapturesAreDestroyedOnceItHasReturned) {

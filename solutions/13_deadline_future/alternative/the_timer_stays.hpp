@@ -1,4 +1,4 @@
-// Wrong: the context lives on with the handles; bites when fn returns long before the deadline.
+// Right: its timer stays until the last handle goes, though fn has returned.
 #pragma once
 
 #include <condition_variable>
