@@ -283,22 +283,6 @@ TEST(Lifecycle, WorkThatIsDoneIsNotThrownAway) {
   EXPECT_TRUE(eventually([&] { return !other.lock_of(key); }));
 }
 
-TEST(Lifecycle, WorkThatIsDoneIsNotThrownAwayForASuccessorsThatIsNot) {
-  const auto key = fresh_key();
-  auto source = with_cancel(forever);
-  Other other;
-  auto future = make(shared_server());
-  const auto result = future.get(source.context(), key, [&](const Context&) -> Result<std::string> {
-    other.take_lock(key, "the successor");  // who will be a while
-    source.cancel();
-    return "done all the same";
-  });
-  EXPECT_EQ(told(result), "the value \"done all the same\"")
-      << "the lock and the context ended while compute was at work, but its value is there";
-  EXPECT_EQ(other.lock_of(key), "the successor");
-  other.drop_lock(key);
-}
-
 TEST(Lifecycle, ACallerThatLeavesDisturbsNobody) {
   const auto key = fresh_key();
   auto future = make(shared_server());

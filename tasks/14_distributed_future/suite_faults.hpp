@@ -43,7 +43,7 @@ TEST(Lifecycle, AKilledSubscriptionIsNoReasonToMissTheNews) {
   for (int round = 0; round < 3; ++round) {
     const auto key = fresh_key();
     auto one = make(server.endpoint());
-    auto another = make(server.endpoint());
+    auto another = make(server.endpoint(), {.poll = 50ms});  // to poll is a way to recover
     Slow slow;
     Caller winner(one, key, slow.compute("value"));
     ASSERT_TRUE(slow.begun.wait_for());

@@ -396,7 +396,7 @@ TEST(Lifecycle, NewsThatComeWhileAWaiterListensAnewAreNotMissed) {
       if (cut && ++count == n && !over.exchange(true)) end_like(ending, other, key);
       return Pass::on;
     });
-    auto future = make(wire.endpoint());
+    auto future = make(wire.endpoint(), {.poll = 50ms});  // to poll is a way to recover
     std::atomic<int> runs{0};
     Caller waiter(future, key, returning("computed again", &runs));
     const auto listening = [&] { return watcher.is_listened_to(key); };
