@@ -87,7 +87,7 @@ class DurablePromise {
   Result<void> reject(Error) { not_implemented(); }
 
   // Waits for the outcome, whoever settles: another handle of this process wakes it at once,
-  // another process soon. An outcome that is there beats the end of the context.
+  // another process soon. An outcome that was there at the call beats the end of the context.
   Result<T> await(const Context&) const { not_implemented(); }
 
   // What the storage says now.

@@ -96,8 +96,8 @@ constexpr bool hears_calls = workbook::flavour() == workbook::Flavour::plain;
 // about one thread.
 class Ear {
  public:
-  // What a thread's syncs come to: as it is; full: no file gets there; hasty: they only say so.
-  enum class Disk { as_it_is, full, hasty };
+  // What a thread's syncs come to: as it is; full: no file gets there.
+  enum class Disk { as_it_is, full };
   static inline thread_local Disk disk = Disk::as_it_is;
 
   static Ear& instance() {
@@ -139,7 +139,7 @@ class Ear {
     struct stat about{};
     const bool known = fstat(fd, &about) == 0;
     const bool full = disk == Disk::full && known && S_ISREG(about.st_mode);
-    const int result = full ? -1 : disk == Disk::hasty ? 0 : real(fd);
+    const int result = full ? -1 : real(fd);
     const int error = full ? ENOSPC : errno;
     if (result == 0 && known) {
       const std::lock_guard lock(mutex_);

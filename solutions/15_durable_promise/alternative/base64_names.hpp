@@ -1,5 +1,4 @@
-// Wrong: file names are base64url, whose alphabet tells upper from lower case; bites where the file
-// system does not: the promises "12G" and "12a" share a file.
+// Right: file names are base64url, which tells upper from lower case as the file system does.
 #pragma once
 
 #include <algorithm>
