@@ -568,11 +568,6 @@ class DurablePromise {
     record.state = State::resolved;
     try {
       const T& readable = value;
-      if constexpr (std::is_same_v<T, long double>) {  // nlohmann-json would make it a double
-        if (static_cast<long double>(static_cast<double>(readable)) != readable) {
-          return std::unexpected(Error{Errc::invalid_argument, "JSON can't hold a long double"});
-        }
-      }
       record.value = nlohmann::json(readable);
     } catch (const std::exception& e) {
       return std::unexpected(Error{Errc::invalid_argument, std::string("no JSON: ") + e.what()});
