@@ -78,17 +78,6 @@ TEST(Explored, ACallerThatHasLeftIsLeftAlone) {
   })) << "get has returned, and somebody still wrote to what it had on its stack";
 }
 
-TEST(Explored, WhoAsksAgainGetsANewLoad) {
-  std::atomic<std::size_t> loads{0};
-  UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {
-    return user_of_load(++loads, id);
-  });
-  EXPECT_EQ(got(loader.get(forever, "ada")), load_1);
-  EXPECT_EQ(got(loader.get(forever, "ada")), load_2)
-      << "load 1 was over when get was called again; was its outcome told before it was taken out "
-         "of the table?";
-}
-
 TEST(Explored, AFailureThatWasSeenIsNotSeenAgain) {
   std::atomic<std::size_t> loads{0};
   UserLoader loader([&](const Context&, const std::string& id) -> Result<User> {

@@ -20,8 +20,8 @@ struct User {
 // To do. ------------------------------------------------------------------------------------------
 
 // Asks a backend for users. Callers who want the same user at the same time share one load: the
-// first one starts it, the others join, each gets a copy of its outcome. When it is over it is
-// forgotten: this is no cache.
+// first one starts it, the others join, each gets a copy of its outcome. A failure is forgotten
+// when it is over; a user may be kept until forget(), or not.
 //
 // Every member may be called from any number of threads at once. Nobody may be inside get() when
 // the loader is destroyed; a load that all its callers have left may still be running then.

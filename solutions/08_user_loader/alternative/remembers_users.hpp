@@ -1,4 +1,4 @@
-// Wrong: keeps what was loaded; bites when the user has changed since, and when memory runs out.
+// Right: keeps a user that was loaded until it is forgotten; failures are not kept.
 #pragma once
 
 #include <condition_variable>
