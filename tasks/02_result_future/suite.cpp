@@ -121,6 +121,20 @@ TEST(Basic, ASecondReceiveReturnsNulloptAtOnce) {
   EXPECT_TRUE(bad.closed());
 }
 
+TEST(Basic, ASuccessMayHaveNoValue) {
+  auto good = async_result<void>([] { return Result<void>(); });
+  EXPECT_EQ(good.receive(), std::optional(Result<void>()));
+  EXPECT_FALSE(good.receive()) << "a second message after the success";
+  auto bad = async_result<void>([]() -> Result<void> { return std::unexpected(disk_full); });
+  EXPECT_EQ(bad.receive(), std::optional<Result<void>>(std::unexpected(disk_full)));
+  EXPECT_FALSE(bad.receive()) << "a second message after the error";
+  auto odd = async_result<void>([]() -> Result<void> { throw 42; });
+  const auto message = odd.receive();
+  ASSERT_TRUE(message) << "the function threw, and there was no message";
+  ASSERT_FALSE(*message) << "the function threw, and the message is a success";
+  EXPECT_EQ(message->error().code, Errc::exception);
+}
+
 TEST(Basic, TheCallReturnsWhileTheFunctionIsStillRunning) {
   const auto caller = std::this_thread::get_id();
   auto gate = std::make_shared<workbook::Gate>();

@@ -190,6 +190,28 @@ TEST(Lifecycle, ASecondAwaitIsAnErrorAndNotADefaultValue) {
   EXPECT_FALSE(futures::await(source.context(), future));
 }
 
+TEST(Lifecycle, ASuccessWithoutAValueIsNotMadeUpEither) {
+  const auto wait = [](Receiver<Result<void>>& future) { return await_for_ever(future); };
+  auto good = async_with_context<void>(Context::background(),
+                                       [](const Context&) { return Result<void>(); });
+  EXPECT_TRUE(wait(good)) << "the function returned a success";
+  EXPECT_FALSE(wait(good)) << "there was one success, and this await made up another";
+  auto bad = async_with_context<void>(Context::background(), [](const Context&) -> Result<void> {
+    return std::unexpected(disk_full);
+  });
+  EXPECT_EQ(wait(bad), Result<void>(std::unexpected(disk_full)));
+  EXPECT_FALSE(wait(bad)) << "there was no success, and this await made up one";
+  CancelSource source = futures::with_cancel(Context::background());
+  source.cancel();
+  auto late =
+      async_with_context<void>(source.context(), [](const Context& context) -> Result<void> {
+        wait_for_the_end(context);
+        return std::unexpected(disk_full);
+      });
+  EXPECT_FALSE(futures::await(source.context(), late))
+      << "the function did not succeed, and the context had ended beforehand";
+}
+
 TEST(Lifecycle, AnExceptionArrivesAsAnError) {
   auto one = async_with_context<int>(
       Context::background(), [](const Context&) -> Result<int> { throw std::runtime_error("no"); });
