@@ -1,8 +1,8 @@
-// Wrong: looks into what std::expected::value() throws and reports the error inside; bites when fn
-// throws one: that is an exception like any other.
+// Right: a thrown std::system_error keeps the code that it brings, as the contract leaves open.
 #pragma once
 
 #include <expected>
+#include <system_error>
 #include <utility>
 
 #include "runtime/channel.hpp"
@@ -14,12 +14,12 @@ namespace futures {
 template <class T>
 Receiver<Result<T>> async_result(Fn<Result<T>()> fn) {
   auto [sender, receiver] = make_channel<Result<T>>(1);
-  spawn([sender = sender, fn = std::move(fn)]() mutable {
+  spawn([fn = std::move(fn), sender]() mutable {
     try {
       sender.send(fn());
-    } catch (const std::bad_expected_access<Error>& failed) {
-      sender.send(
-          std::unexpected(failed.error()));  // somebody called value(): keep the true reason
+    } catch (const std::system_error& e) {
+      // It already says why, in the very type that Error has for it.
+      sender.send(std::unexpected(Error{e.code(), e.what()}));
     } catch (...) {
       sender.send(std::unexpected(error_from_current_exception()));
     }

