@@ -40,6 +40,8 @@ TEST(Stress, ReportsWhileFuturesComeAndGo) {
     Tracker tracker;
     Pending<> stays{tracker};
     std::atomic<int> busy{4};
+    std::atomic<std::size_t> making{1};  // and what stays is the first
+    std::atomic<std::size_t> settled{0};
   };
   workbook::stress_on(
       6, workbook::rounds(100),
@@ -52,9 +54,12 @@ TEST(Stress, ReportsWhileFuturesComeAndGo) {
         auto& tracker = shared->tracker;
         if (thread >= 4) {
           do {
+            const std::size_t gone = shared->settled;
             const auto report = tracker.report();
             ASSERT_GE(report.size(), 1u) << "one future was made before, and nobody settles it";
-            ASSERT_LE(report.size(), 1u + 4u) << "at most one of each thread is unsettled";
+            // A report need not be the picture of one instant.
+            ASSERT_LE(report.size(), shared->making - gone)
+                << "more than have been unsettled at any time while the report was written";
             ASSERT_TRUE(oldest_first(report));
             ASSERT_EQ(ids(report).size(), report.size());
             ASSERT_EQ(std::string_view(report[0].where.file_name()), Here::current().file_name());
@@ -62,8 +67,10 @@ TEST(Stress, ReportsWhileFuturesComeAndGo) {
           return;
         }
         for (int i = 0; i < 20; ++i) {
+          ++shared->making;
           Pending<std::size_t> mine(tracker);
           mine.resolver.resolve(thread);
+          ++shared->settled;
         }
         --shared->busy;
       },
@@ -71,14 +78,19 @@ TEST(Stress, ReportsWhileFuturesComeAndGo) {
 }
 
 TEST(Stress, WhoHasSettledIsNotReportedWhateverTheOthersDo) {
+  static constexpr std::array<Here, 4> mine{Here::current(), Here::current(), Here::current(),
+                                            Here::current()};
   workbook::stress_on(
-      4, workbook::rounds(200), [] { return std::make_unique<Tracker>(); },
-      [](std::unique_ptr<Tracker>& tracker, std::size_t) {
+      mine.size(), workbook::rounds(200), [] { return std::make_unique<Tracker>(); },
+      [](std::unique_ptr<Tracker>& tracker, std::size_t thread) {
         for (int i = 0; i < 10; ++i) {
-          Pending<> mine(*tracker);
-          mine.resolver.resolve(1);
-          EXPECT_LE(tracker->report().size(), 3u)
-              << "my own future is settled, of the other threads each may have one that is not";
+          Pending<> pending(*tracker, mine[thread]);
+          pending.resolver.resolve(1);
+          for (const auto& leak : tracker->report()) {
+            EXPECT_FALSE(leak.where.line() == mine[thread].line() &&
+                         leak.where.column() == mine[thread].column())
+                << "whatever the other threads do, my own futures are settled, all of them";
+          }
         }
       },
       [](std::unique_ptr<Tracker>& tracker) { EXPECT_TRUE(tracker->report().empty()); });

@@ -191,12 +191,13 @@ TEST(Lifecycle, AServerThatDiesUnderAComputationIsNoticed) {
 }
 
 // A server without memory refuses to store, and goes on deleting and publishing.
-TEST(Lifecycle, AServerWithoutMemoryLosesTheValueButNotTheLock) {
+// What could not be stored is lost, and its lock is given back or ends by itself.
+TEST(Lifecycle, AServerWithoutMemoryKeepsNobodyWaiting) {
   const Server server({"--maxmemory-policy", "noeviction"});
   Other other(server.endpoint());
   const auto key = fresh_key();
-  auto one = make(server.endpoint());
-  auto another = make(server.endpoint());
+  auto one = make(server.endpoint(), {.lock = 1s, .poll = 10ms});
+  auto another = make(server.endpoint(), {.lock = 1s, .poll = 10ms});
   Slow slow;
   {
     Caller winner(one, key, slow.compute("value"));
@@ -207,7 +208,7 @@ TEST(Lifecycle, AServerWithoutMemoryLosesTheValueButNotTheLock) {
     slow.go_on.open();
     expect_value_or_clear_error(winner, "value", "the server had no memory for the value");
     EXPECT_TRUE(eventually([&] { return !other.lock_of(key); }))
-        << "the value could not be stored, get() has returned, and the key stays locked";
+        << "the value could not be stored, and the key stays locked for longer than lock_ttl";
     expect_value_or_clear_error(waiter, "value", "the winner could not store its value");
   }
   other.tell({"CONFIG", "SET", "maxmemory", "0"});
@@ -216,7 +217,7 @@ TEST(Lifecycle, AServerWithoutMemoryLosesTheValueButNotTheLock) {
 
 TEST(Lifecycle, AFullServerIsAClearError) {
   const Server server({"--maxmemory", "1mb", "--maxmemory-policy", "noeviction"});
-  auto future = make(server.endpoint(), {.poll = 10ms});
+  auto future = make(server.endpoint(), {.lock = 1s, .poll = 10ms});
   const std::string value(std::size_t{2} << 20, 'x');
   Other other(server.endpoint());
   for (const std::string& wanted : {value, "small"s}) {

@@ -1,5 +1,4 @@
-// Wrong: when the server has no memory for the value, the error is returned at once, and the lock
-// is forgotten.
+// Right: a lock whose value found no room on the server is left to end by itself.
 #pragma once
 
 #include <algorithm>
