@@ -5,6 +5,7 @@
 #include "suite_calls.hpp"
 #include "suite_faults.hpp"
 #include "suite_kills.hpp"
+#include "suite_neighbours.hpp"
 #include "suite_support.hpp"
 #include "suite_together.hpp"
 #include "suite_turns.hpp"

@@ -13,17 +13,19 @@
 namespace durable_suite {
 namespace {
 
-// Resolves "p" with a number, on a thread of its own.
+// Resolves a promise with a number, on a thread of its own. Opens it beforehand, or there.
 class Settler {
  public:
   // For its thread: what it does when it first comes to a call that is heard, before the call. That
   // is in the middle of settling.
   std::function<void()> half_way = [] {};
 
-  Settler(Storage& storage, int value)
-      : promise_(DurablePromise<int>::open(storage, "p")), value_(value) {}
+  Settler(Storage& storage, int value, std::string id = "p", bool opens_it_there = false)
+      : storage_(storage), value_(value), id_of_promise_(std::move(id)) {
+    if (!opens_it_there) open();
+  }
 
-  bool is_open() const { return promise_.has_value(); }
+  bool is_open() const { return promise_ && promise_->has_value(); }
   bool has_ended() const { return ended_.is_open(); }
   int value() const { return value_; }
   const Result<void>& outcome() const { return *outcome_; }  // once it has ended
@@ -33,7 +35,8 @@ class Settler {
     thread_ = std::jthread([this] {
       self_ = this;
       id_ = ::gettid();
-      outcome_ = promise_->resolve(value_);
+      if (!promise_) open();
+      outcome_ = *promise_ ? (*promise_)->resolve(value_) : std::unexpected(promise_->error());
       ended_.open();
     });
   }
@@ -62,10 +65,14 @@ class Settler {
   }
 
  private:
+  void open() { promise_.emplace(DurablePromise<int>::open(storage_, id_of_promise_)); }
+
   static inline thread_local Settler* self_ = nullptr;
 
-  Result<DurablePromise<int>> promise_;
+  Storage& storage_;
   const int value_;
+  const std::string id_of_promise_;
+  std::optional<Result<DurablePromise<int>>> promise_;
   std::optional<Result<void>> outcome_;
   bool been_half_way_ = false;  // its thread's
   std::atomic<int> id_{0};
