@@ -75,34 +75,6 @@ void a_value_beats_an_ended_context() {
   }
 }
 
-// An attempt that failed or was left must not look like a success, least of all where a success has
-// no value that would be missing.
-template <class LazyT>
-void a_success_may_have_no_value() {
-  int runs = 0;
-  LazyT good([&](const Context&) -> Result<void> {
-    ++runs;
-    return {};
-  });
-  for (int i = 0; i < 2; ++i) EXPECT_TRUE(good.await(Context::background()));
-  EXPECT_EQ(runs, 1);
-
-  const Error failure{Errc::unavailable, "the outcome"};
-  LazyT bad([&](const Context&) -> Result<void> { return std::unexpected(failure); });
-  for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(bad.await(Context::background()), Result<void>(std::unexpected(failure)));
-  }
-
-  const auto source = std::make_shared<CancelSource>(with_cancel(Context::background()));
-  LazyT cancelled([source, failure](const Context&) -> Result<void> {
-    source->cancel();  // the awaiter may have left before fn fails
-    return std::unexpected(failure);
-  });
-  for (int i = 0; i < 2; ++i) {
-    EXPECT_FALSE(cancelled.await(source->context())) << "there was a failure or a cancellation";
-  }
-}
-
 TEST(Basic, LazyRunsFnOnTheFirstAwaitAndNeverAgain) {
   fn_waits_for_the_first_await<Lazy<Report>>();
 }
@@ -119,9 +91,6 @@ TEST(Basic, LazyPrefersAValueThatIsThereToAnEndedContext) {
 TEST(Basic, RetryLazyPrefersAValueThatIsThereToAnEndedContext) {
   a_value_beats_an_ended_context<RetryLazy<Report>>();
 }
-
-TEST(Basic, ASuccessOfALazyMayHaveNoValue) { a_success_may_have_no_value<Lazy<void>>(); }
-TEST(Basic, ASuccessOfARetryLazyMayHaveNoValue) { a_success_may_have_no_value<RetryLazy<void>>(); }
 
 TEST(Basic, LazyKeepsAFailure) {
   auto runs = std::make_shared<std::atomic<int>>(0);
