@@ -12,9 +12,8 @@ namespace durable_suite {
 namespace {
 
 constexpr auto neighbours_hint =
-    ": they are two promises, and each was settled once. While the one was being written, the "
-    "other "
-    "was, too: which files do they share?";
+    ": they are two promises, and each was settled once. While one was being written, the other "
+    "one was, too: which files do they share?";
 
 // The second is there when the first is written, or comes to be just then.
 void expect_neighbours_settle(Storage& one, Storage& another, const fs::path& folder,
@@ -22,23 +21,12 @@ void expect_neighbours_settle(Storage& one, Storage& another, const fs::path& fo
   Settler first(one, 1, "first");
   Settler second(another, 2, "second", comes_to_be);
   ASSERT_TRUE(first.is_open());
-  first.half_way = [&] {
-    second.start();
-    second.wait_until_it_can_do_no_more();
-  };
-  auto& ear = Ear::instance();
-  ear.start();
-  ear.at_call = Settler::heard;
-  first.start();
-  first.wait();
-  second.start();  // for a version that makes no call on the thread that settles
-  second.wait();
-  ear.stop();
+  settle_one_while_the_other_is_half_way(second, first);
   EXPECT_TRUE(first.outcome() && second.outcome())
       << told(std::vector<const Settler*>{&first, &second}) << neighbours_hint;
   FileStorage anew(folder);
   for (const auto* settler : {&first, &second}) {
-    const auto record = anew.load(settler == &first ? "first" : "second");
+    const auto record = anew.load(settler->id());
     ASSERT_TRUE(record) << record.error().message << neighbours_hint;
     EXPECT_EQ(record->value, settler->value()) << neighbours_hint;
   }

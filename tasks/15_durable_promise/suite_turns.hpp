@@ -28,6 +28,7 @@ class Settler {
   bool is_open() const { return promise_ && promise_->has_value(); }
   bool has_ended() const { return ended_.is_open(); }
   int value() const { return value_; }
+  const std::string& id() const { return id_of_promise_; }
   const Result<void>& outcome() const { return *outcome_; }  // once it has ended
 
   void start() {  // only the first time
@@ -80,6 +81,22 @@ class Settler {
   std::jthread thread_;
 };
 
+// Returns when both have ended.
+void settle_one_while_the_other_is_half_way(Settler& second, Settler& first) {
+  first.half_way = [&] {
+    second.start();
+    second.wait_until_it_can_do_no_more();
+  };
+  auto& ear = Ear::instance();
+  ear.start();
+  ear.at_call = Settler::heard;
+  first.start();
+  first.wait();
+  second.start();  // for a version that makes no call on the thread that settles
+  second.wait();
+  ear.stop();
+}
+
 // What each was told, for a failure's message.
 std::string told(std::span<const Settler* const> settlers) {
   std::string text;
@@ -117,18 +134,7 @@ TEST(Lifecycle, ThreadsThatShareAStorageAgreeOnOneOutcome) {
   Settler first(storage, 1);
   Settler second(storage, 2);
   ASSERT_TRUE(first.is_open() && second.is_open());
-  first.half_way = [&] {
-    second.start();
-    second.wait_until_it_can_do_no_more();
-  };
-  auto& ear = Ear::instance();
-  ear.start();
-  ear.at_call = Settler::heard;
-  first.start();
-  first.wait();
-  second.start();  // for a version that makes no call on the thread that settles
-  second.wait();
-  ear.stop();
+  settle_one_while_the_other_is_half_way(second, first);
   expect_one_winner({&first, &second}, storage,
                     "while one was writing its result, another thread came to settle through the "
                     "same storage. What keeps it out? flock() excludes open files from one "
